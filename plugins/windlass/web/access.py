@@ -11,14 +11,14 @@ from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, HTTPException
 
 from windlass.domain.spec.access import TEAM_PREFIX
-from windlass.domain.spec.rights import APPROVE, OPERATE, SEE, Person
+from windlass.domain.spec.rights import APPROVE, SEE, Person
 from windlass.effects.store import Store
 from windlass.operation_names import Operation
 from windlass.operations.rights import right_to_run, why_not
 from windlass.web.needs import TheStore
 
 _DAG = Operation.REMEDIATE
-"""Who may read this DAG may see clusters, who may run it sees the buttons; Airflow asks again when one is pressed."""
+"""Who may read this DAG may see clusters."""
 
 User = Annotated[Any, Depends(get_user)]
 
@@ -74,11 +74,6 @@ def airflow_lets_read(dag_id: str, entity: DagAccessEntity, user: Any) -> bool:
 def may_run(store: Store, cluster: str, dag_id: str, user: Any) -> bool:
     """Say whether the user may start a DAG for a cluster, by Airflow and by the cluster."""
     return not why_not(store, cluster, person_of(user), right_to_run(dag_id)) and airflow_lets_run(dag_id, user)
-
-
-def may_operate(store: Store, cluster: str, user: Any) -> bool:
-    """Say whether the user may start runs that repair, by Airflow and by the cluster."""
-    return not why_not(store, cluster, person_of(user), OPERATE) and airflow_lets_run(_DAG, user)
 
 
 def may_answer(store: Store, cluster: str, dag_id: str, user: Any) -> bool:

@@ -22,13 +22,12 @@ from windlass.web.access import (
     airflow_lets_read,
     airflow_lets_run,
     may_answer,
-    may_operate,
     may_run,
     unknown,
 )
 from windlass.web.actions import ACTIONS, BY_OPERATION, action_form
 from windlass.web.catalog_view import CatalogView, view_catalog
-from windlass.web.cluster_runs import ClusterRuns, TheClusterRuns
+from windlass.web.cluster_runs import GIVEN_SPECS, ClusterRuns, TheClusterRuns
 from windlass.web.needs import TheCatalog, TheKeys, TheStandings, TheStore
 from windlass.web.pages import render
 from windlass.web.reading import Filter, read_log
@@ -71,14 +70,15 @@ def known_cluster(name: str, store: Store, keys: MasterKeys | None) -> KnownClus
 
 
 def cluster_page(request: Request, name: Visible, page: ThePage) -> str:
-    """Show one cluster, with its runs, backups and service log; or one that is only about to come, with its runs."""
+    """Show one cluster with its runs, backups and service log; of one that is not there, not yet or no more, its runs."""
     store, now = page.store, datetime.now(UTC)
     known = read_known(store, name, page.keys)
     shown = list(_shown(page.runs.newest(name, now - _RECENT), store, name, page.user))
     if known is None:
         if not shown:
             raise unknown(name)
-        return render(request, "coming.html", name=name, runs=shown)
+        is_gone = shown[0].view.dag_id == Operation.DELETE
+        return render(request, "not_there.html", name=name, runs=shown, is_gone=is_gone)
     return render(
         request,
         "cluster.html",
@@ -86,7 +86,7 @@ def cluster_page(request: Request, name: Visible, page: ThePage) -> str:
         bundles=bundle_rows(known.backups, now),
         events=read_log(store, name, Filter(), 100),
         runs=shown,
-        may_operate=may_operate(store, name, page.user),
+        may_pause=may_run(store, name, Operation.PAUSE_UPGRADE, page.user),
         actions=[one for one in ACTIONS if may_run(store, name, one.operation, page.user)],
     )
 
@@ -130,7 +130,7 @@ def change_page(request: Request, name: Visible, page: ThePage, standings: TheSt
     known = known_cluster(name, page.store, page.keys)
     if not may_run(page.store, name, Operation.APPLY, page.user):
         raise HTTPException(403, f"you may not run `{Operation.APPLY}` for `{name}`")
-    reads = airflow_lets_read(Operation.APPLY, DagAccessEntity.RUN, page.user)
+    reads = all(airflow_lets_read(dag, DagAccessEntity.RUN, page.user) for dag in GIVEN_SPECS)
     text = page.runs.newest_spec(name) if reads else ""
     form = read_form(text, page.catalog)
     if form is not None:  # it may have been upgraded since

@@ -30,7 +30,7 @@ SHOWN = frozenset(Operation) - OF_ALL - {Operation.COMMAND}
 """The DAGs whose runs are about one cluster, and whose results nobody has sealed."""
 MOST = 6
 """Runs that a page shows."""
-_GIVEN_SPECS = (Operation.APPLY, Operation.CREATE, Operation.UPGRADE, Operation.RECOVER)
+GIVEN_SPECS = (Operation.APPLY, Operation.CREATE, Operation.UPGRADE, Operation.RECOVER)
 """The DAGs that bring a cluster to a spec which they are given."""
 _LOOKED_AT = 50
 _LEFT_OUT = ("skipped", "removed")
@@ -64,7 +64,7 @@ class ClusterRuns:
     def newest_spec(self, cluster: str) -> str:
         """Return the spec that the newest run has brought which changed the cluster by one; empty if there is none."""
         is_its = DagRun.conf["cluster"].as_string() == cluster
-        asked = select(DagRun.conf).where(DagRun.dag_id.in_(_GIVEN_SPECS), DagRun.state == DagRunState.SUCCESS, is_its)
+        asked = select(DagRun.conf).where(DagRun.dag_id.in_(GIVEN_SPECS), DagRun.state == DagRunState.SUCCESS, is_its)
         with create_session() as session:
             found = session.scalars(asked.order_by(DagRun.run_after.desc()).limit(_LOOKED_AT))
             specs = (str(one.get("spec") or "") for one in found if one and one.get("plan_only") is not True)

@@ -26,7 +26,8 @@ def why_foreign(method: str, headers: Mapping[str, str], own_url: str = "") -> s
     `headers` have lower-case names. `own_url` is where people reach Airflow, if that is another host than the proxy in
     front says.
     """
-    if method in READING or headers.get("authorization"):
+    # What Airflow takes for a login before it looks for a cookie.
+    if method in READING or headers.get("authorization", "").lower().startswith("bearer "):
         return ""
     site = headers.get("sec-fetch-site")
     if site:

@@ -214,12 +214,18 @@ def test_a_cluster_that_is_about_to_come_shows_its_run_and_the_one_that_creates_
     task("deploy-1", "gate", "success", return_value={"creates": True})
     task("apply__deploy-1", "plan.preflight", "success", return_value={"cp-1": ["install docker"], "w-1": []})
     page = get(client, "cluster/new").text
-    assert "about to come" in page
+    assert "not there yet" in page
     part = get(client, "cluster/new/run/apply_cluster/deploy-1").text
     for text in (page, part):
         assert text.count("<article") == 2
         assert "cp-1:\n  - install docker\nw-1: nothing to do" in text
     assert get(client, "cluster/other/run/apply_cluster/deploy-1").status_code == 404
+
+
+def test_a_cluster_that_was_deleted_is_gone(client: TestClient) -> None:
+    start("apply_cluster", "one", cluster="old")
+    start("delete_cluster", "two", cluster="old", confirm_name="old")
+    assert "any more" in get(client, "cluster/old").text
 
 
 def test_a_run_shows_its_steps_its_plan_and_why_it_failed_as_text(client: TestClient) -> None:
@@ -306,6 +312,11 @@ def test_what_airflow_does_not_let_somebody_read_of_runs_is_left_out(
     hidden.clear()
     hidden.add("RUN")
     assert "<article" not in get(client, "cluster/demo", "op").text
+    start("apply_cluster", "two", cluster="open", spec="name: of-a-run")
+    ended("two")
+    assert "of-a-run" not in get(client, "cluster/open/change").text
+    hidden.clear()
+    assert "of-a-run" in get(client, "cluster/open/change").text
 
 
 @pytest.mark.parametrize(

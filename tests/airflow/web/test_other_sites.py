@@ -112,3 +112,8 @@ def test_a_proxy_that_changes_the_host_is_told_by_airflows_own_address() -> None
     assert why_foreign("POST", headers)
     assert not why_foreign("POST", headers, f"{OWN}/airflow")
     assert not why_foreign("GET", headers)
+
+
+def test_only_what_takes_the_cookies_place_is_a_token() -> None:
+    assert why_foreign("POST", {"sec-fetch-site": "cross-site", "authorization": "Basic YTpi"})
+    assert not why_foreign("POST", {"sec-fetch-site": "cross-site", "authorization": "bearer abc"})

@@ -7,6 +7,7 @@ const buttons = ["plan-it", "deploy-it", "preview-it"].map((id) => document.getE
 let current = null; // the form's values as the server has read them
 let valid = null; // { name, text } while nothing is wrong
 let planned = null; // { text, digest } once a plan was shown
+let shownPlan = null;
 let underWay = new AbortController();
 let timer = 0;
 
@@ -203,7 +204,8 @@ async function plan() {
   const box = document.getElementById("plan-box");
   box.hidden = false;
   box.scrollIntoView({ block: "nearest" });
-  showRun(asked.name, said.dag_id, said.dag_run_id, document.getElementById("plan"), (state, digest) => {
+  if (shownPlan) shownPlan.stopped = true;
+  shownPlan = showRun(asked.name, said.dag_id, said.dag_run_id, document.getElementById("plan"), (state, digest) => {
     if (state === "success") planned = { text: asked.text, digest };
   });
 }
