@@ -70,7 +70,7 @@ def known_cluster(name: str, store: Store, keys: MasterKeys | None) -> KnownClus
 
 
 def cluster_page(request: Request, name: Visible, page: ThePage) -> str:
-    """Show one cluster with its runs, backups and service log; of one that is not there, not yet or no more, its runs."""
+    """Show one cluster with its runs, backups and service log; of one that is not there (yet, any more) its runs."""
     store, now = page.store, datetime.now(UTC)
     known = read_known(store, name, page.keys)
     shown = list(_shown(page.runs.newest(name, now - _RECENT), store, name, page.user))
