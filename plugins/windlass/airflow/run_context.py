@@ -130,15 +130,7 @@ class RunContext:
         """
         if not text:
             return self.cluster()
-        catalog = self.catalog
-        known = Known(
-            catalog.versions,
-            catalog.stacks,
-            catalog.flags,
-            installed_names(HOST_PROVIDERS),
-            catalog.kubelet_keys,
-            catalog.drivers,
-        )
+        known = Known.of(self.catalog, installed_names(HOST_PROVIDERS))
         others = self._others()
         clusters = [one.cluster for one in others if one.cluster is not None]
         unreadable = self._without_own([one.unreadable for one in others if one.unreadable is not None])

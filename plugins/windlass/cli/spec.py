@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from windlass.domain.spec import Cluster, Known, load_cluster, topology
+from windlass.domain.spec import Cluster, Known, load_cluster, summary_line
 from windlass.domain.spec.schema import json_schema_text, reference_markdown
 from windlass.effects.catalog import load_drivers, load_flags, load_kubelet_keys, load_stacks
 from windlass.effects.installed import HOST_PROVIDERS, installed_names
@@ -38,7 +38,7 @@ def validate(arguments: argparse.Namespace) -> int:
         except SpecError as error:
             wrong.append(str(error))
         else:
-            print(f"{filename}: valid: {_summary(cluster)}")
+            print(f"{filename}: valid: {summary_line(cluster)}")
     for message in wrong:
         print(message, file=sys.stderr)
     return _INVALID if wrong else 0
@@ -80,15 +80,6 @@ def _same_names(clusters: Mapping[str, Cluster]) -> Sequence[str]:
                 f"{filename}: metadata.name: `{cluster.name}` is also in {first}; give each cluster its own name"
             )
     return found
-
-
-def _summary(cluster: Cluster) -> str:
-    counts = ", ".join(
-        f"{len(cluster.hosts_with(role))} {role}"
-        for role in ("etcd", "control-plane", "worker")
-        if cluster.hosts_with(role)
-    )
-    return f"cluster {cluster.name}, Kubernetes {cluster.spec.kubernetes.version}, {topology(cluster)}: {counts}"
 
 
 def print_schema(arguments: argparse.Namespace) -> int:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, HTTPException
 
 from windlass.domain.spec.access import TEAM_PREFIX
-from windlass.domain.spec.rights import OPERATE, SEE, Person
+from windlass.domain.spec.rights import APPROVE, SEE, Person
 from windlass.effects.store import Store
 from windlass.operation_names import Operation
-from windlass.operations.rights import why_not
+from windlass.operations.rights import right_to_run, why_not
 from windlass.web.needs import TheStore
 
 _DAG = Operation.REMEDIATE
-"""Who may read this DAG may see clusters, who may run it sees the buttons; Airflow asks again when one is pressed."""
+"""Who may read this DAG may see clusters."""
 
 User = Annotated[Any, Depends(get_user)]
 
@@ -60,10 +61,29 @@ def unknown(name: str) -> HTTPException:
     return HTTPException(404, f"the store knows no cluster `{name}`")
 
 
-def may_operate(store: Store, cluster: str, user: Any) -> bool:
-    """Say whether the user may start runs, by Airflow and by the cluster."""
-    if why_not(store, cluster, person_of(user), OPERATE):
+def airflow_lets_run(dag_id: str, user: Any) -> bool:
+    """Say whether Airflow lets a user start a DAG; of the cluster `why_not` says it."""
+    return _airflow_lets("POST", DagAccessEntity.RUN, dag_id, user)
+
+
+def airflow_lets_read(dag_id: str, entity: DagAccessEntity, user: Any) -> bool:
+    """Say whether Airflow lets a user read something of a DAG's runs."""
+    return _airflow_lets("GET", entity, dag_id, user)
+
+
+def may_run(store: Store, cluster: str, dag_id: str, user: Any) -> bool:
+    """Say whether the user may start a DAG for a cluster, by Airflow and by the cluster."""
+    return not why_not(store, cluster, person_of(user), right_to_run(dag_id)) and airflow_lets_run(dag_id, user)
+
+
+def may_answer(store: Store, cluster: str, dag_id: str, user: Any) -> bool:
+    """Say whether the user may answer the questions of a DAG's runs about a cluster."""
+    if why_not(store, cluster, person_of(user), APPROVE):
         return False
+    return _airflow_lets("PUT", DagAccessEntity.HITL_DETAIL, dag_id, user)
+
+
+def _airflow_lets(method: ResourceMethod, entity: DagAccessEntity, dag_id: str, user: Any) -> bool:
     return get_auth_manager().is_authorized_dag(
-        method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=_DAG), user=user
+        method=method, access_entity=entity, details=DagDetails(id=dag_id), user=user
     )

@@ -8,32 +8,31 @@ import mimetypes
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Any
 
+from airflow.configuration import conf
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from windlass.domain.sealing import MasterKeys
-from windlass.domain.spec.overview import KnownCluster, bundle_rows, overview
-from windlass.effects.store import Store
-from windlass.effects.store.read_cluster import read_known
+from windlass.domain.spec.overview import bundle_rows, overview
 from windlass.errors import UnreachableError, WindlassError
-from windlass.web import command_api, people
-from windlass.web.access import User, Visible, may_operate, reader, unknown
+from windlass.operation_names import Operation
+from windlass.web import cluster_pages, command_api, people, spec_api
+from windlass.web.access import User, Visible, airflow_lets_run, reader
 from windlass.web.cluster_list import MOST_SHOWN, Wanted, shown_values, view, visible_clusters
+from windlass.web.cluster_pages import known_cluster
 from windlass.web.needs import TheCatalog, TheKeys, TheStore
+from windlass.web.origin import why_foreign
+from windlass.web.pages import HERE, render
 from windlass.web.prometheus import show_metrics
 from windlass.web.reading import Filter, read_log
-from windlass.web.words import FILTERS
 
 log = logging.getLogger(__name__)
 
-HERE = Path(__file__).parent
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'; base-uri 'self'",
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'; base-uri 'self'; form-action 'self'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
@@ -46,6 +45,7 @@ def create_app() -> FastAPI:
     # Their own pages would be open to everybody: they are no paths with dependencies.
     app = FastAPI(title="Windlass", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(reader)])
     app.add_exception_handler(WindlassError, _told)
+    app.middleware("http")(_refusing_other_sites)
     app.middleware("http")(_with_headers)
     for path, act in (
         ("/api/clusters", list_overviews),
@@ -61,8 +61,18 @@ def create_app() -> FastAPI:
     app.post("/api/clusters/{name}/commands")(command_api.give_cluster_command)
     app.get("/api/clusters/{name}/commands/{run}")(command_api.read_cluster_answer)
     app.get("/metrics")(show_metrics)
-    app.get("/", response_class=HTMLResponse)(clusters_page)
-    app.get("/cluster/{name}", response_class=HTMLResponse)(cluster_page)
+    app.post("/api/spec/check")(spec_api.check_spec)
+    app.post("/api/spec/fill")(spec_api.fill_spec)
+    app.post("/api/spec/preview")(spec_api.preview_spec)
+    for path, page in (
+        ("/", clusters_page),
+        ("/deploy", cluster_pages.deploy_page),
+        ("/cluster/{name}", cluster_pages.cluster_page),
+        ("/cluster/{name}/change", cluster_pages.change_page),
+        ("/cluster/{name}/do/{operation}", cluster_pages.action_page),
+        ("/cluster/{name}/run/{dag}/{run:path}", cluster_pages.run_part),
+    ):
+        app.get(path, response_class=HTMLResponse)(page)
     app.get("/static/{name}")(static_file)
     return app
 
@@ -72,6 +82,14 @@ async def _with_headers(request: Request, call_next: Callable[[Request], Any]) -
     for key, value in _HEADERS.items():
         response.headers.setdefault(key, value)
     return response
+
+
+async def _refusing_other_sites(request: Request, call_next: Callable[[Request], Any]) -> Response:
+    headers = {key.lower(): value for key, value in request.headers.items()}
+    if why := why_foreign(request.method, headers, conf.get("api", "base_url", fallback="")):
+        return JSONResponse({"detail": why}, status_code=403)
+    answer: Response = await call_next(request)
+    return answer
 
 
 async def _told(_: Request, error: Exception) -> JSONResponse:
@@ -91,12 +109,12 @@ def list_overviews(
 
 def one_overview(name: Visible, store: TheStore, keys: TheKeys, catalog: TheCatalog) -> dict[str, Any]:
     """Return one cluster at a glance."""
-    return overview(_known(name, store, keys), catalog, datetime.now(UTC))
+    return overview(known_cluster(name, store, keys), catalog, datetime.now(UTC))
 
 
 def list_bundles(name: Visible, store: TheStore, keys: TheKeys) -> list[dict[str, Any]]:
     """Return the bundles of a cluster, newest first."""
-    return list(bundle_rows(_known(name, store, keys).backups, datetime.now(UTC)))
+    return list(bundle_rows(known_cluster(name, store, keys).backups, datetime.now(UTC)))
 
 
 def list_events(
@@ -121,21 +139,13 @@ def clusters_page(
     """Show clusters: those that are asked for, what needs somebody first, so many that a page can be read."""
     now, few = datetime.now(UTC), replace(wanted, limit=min(wanted.limit or MOST_SHOWN, MOST_SHOWN))
     found = view(visible_clusters(store, user, keys), few, now)
-    return _page(request, "clusters.html", clusters=shown_values(found, catalog, now), view=found, wanted=few)
-
-
-def cluster_page(
-    request: Request, name: Visible, user: User, store: TheStore, keys: TheKeys, catalog: TheCatalog
-) -> str:
-    """Show one cluster, with its backups and its service log."""
-    known, now = _known(name, store, keys), datetime.now(UTC)
-    return _page(
+    return render(
         request,
-        "cluster.html",
-        cluster=overview(known, catalog, now),
-        bundles=bundle_rows(known.backups, now),
-        events=read_log(store, name, Filter(), 100),
-        may_operate=may_operate(store, name, user),
+        "clusters.html",
+        clusters=shown_values(found, catalog, now),
+        view=found,
+        wanted=few,
+        may_deploy=airflow_lets_run(Operation.APPLY, user),
     )
 
 
@@ -146,25 +156,3 @@ def static_file(name: str) -> Response:
         raise HTTPException(404, f"there is no file `{name}`")
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return Response(files[name].read_bytes(), media_type=kind, headers={"Cache-Control": "max-age=300"})
-
-
-def _known(name: str, store: Store, keys: MasterKeys | None) -> KnownCluster:
-    known = read_known(store, name, keys)
-    if known is None:
-        raise unknown(name)
-    return known
-
-
-def _page(request: Request, template: str, **values: Any) -> str:
-    # The API server may itself lie below a path: links are relative to where this application is.
-    base = request.scope.get("root_path", "").rstrip("/")
-    return _templates().get_template(template).render(base=base, now=datetime.now(UTC), **values)
-
-
-@lru_cache(maxsize=1)
-def _templates() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters |= FILTERS
-    return environment

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from airflow.api_fastapi.core_api.security import bearer_scheme, get_user
+from airflow.configuration import conf
 from airflow.models.asset import AssetModel
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
@@ -30,6 +31,7 @@ from windlass.errors import SpecError, UnreachableError, WindlassError
 from windlass.operations.rights import rights_in, why_not, why_not_everywhere, why_not_give
 from windlass.web.access import person_of
 from windlass.web.held_answer import HeldAnswer, Message, Receive, Send, uncompressed
+from windlass.web.origin import READING, why_foreign
 from windlass.web.requests import OUR_ASSETS, Demand, demand_of, view_of, why_forbidden
 from windlass.web.run_lists import (
     HiddenError,
@@ -47,7 +49,6 @@ log = logging.getLogger(__name__)
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 Run = tuple[str, str]
 """DAG and run id."""
-_READING = {"GET", "HEAD", "OPTIONS"}
 _LARGEST = 4 * 1024 * 1024
 """Bytes of a request: a spec is at most one MiB, which JSON may write in more."""
 
@@ -85,7 +86,7 @@ class ClusterGuard:
         if scope["type"] != "http" or not _concerns(scope["path"]):
             await app(scope, receive, send)
             return
-        is_reading = scope["method"] in _READING
+        is_reading = scope["method"] in READING
         view = view_of(scope["path"]) if is_reading else None
         if is_reading and view is None:
             await app(scope, receive, send)
@@ -143,7 +144,11 @@ class ClusterGuard:
         if forbidden := why_forbidden(scope["path"]):
             return forbidden
         demand = demand_of(scope["method"], scope["path"], _parsed(body))
-        return "" if demand is None else await run_in_threadpool(self._why_not, demand, person_of(user))
+        if demand is None:
+            return ""
+        headers = {key.lower(): value for key, value in Request(scope).headers.items()}
+        foreign = why_foreign(scope["method"], headers, conf.get("api", "base_url", fallback=""))
+        return foreign or await run_in_threadpool(self._why_not, demand, person_of(user))
 
     def _why_not(self, demand: Demand, person: Person) -> str:
         return self._whys([demand], person)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated
 
@@ -11,8 +12,13 @@ from fastapi import Depends
 from windlass.airflow.connections import open_shown_store, people_keys
 from windlass.airflow.services import airflow_services
 from windlass.domain.catalog import Catalog
+from windlass.domain.catalog.tested import Standing
 from windlass.domain.sealing import MasterKeys
+from windlass.domain.spec import Known
+from windlass.effects.catalog import catalog_standing
 from windlass.effects.clock import SYSTEM_CLOCK, Clock
+from windlass.effects.installed import HOST_PROVIDERS, installed_names
+from windlass.effects.packaged import catalog_directory
 from windlass.effects.store import Store
 from windlass.errors import WindlassError
 
@@ -44,8 +50,22 @@ def catalog() -> Catalog:
     return airflow_services().catalog
 
 
+@lru_cache(maxsize=1)
+def standings() -> Mapping[str, Standing]:
+    """Return how each release stands by the record of its tests."""
+    found = catalog()
+    return {one: catalog_standing(catalog_directory(), found.release(one)) for one in found.versions}
+
+
+def known() -> Known:
+    """Return what a new spec may name: all of the catalog, and the host providers that are installed."""
+    return Known.of(catalog(), installed_names(HOST_PROVIDERS))
+
+
 TheStore = Annotated[Store, Depends(store)]
 PeopleKeys = Annotated[MasterKeys, Depends(people_keys)]
 TheClock = Annotated[Clock, Depends(clock)]
 TheKeys = Annotated[MasterKeys | None, Depends(keys)]
 TheCatalog = Annotated[Catalog, Depends(catalog)]
+TheStandings = Annotated[Mapping[str, Standing], Depends(standings)]
+TheKnown = Annotated[Known, Depends(known)]

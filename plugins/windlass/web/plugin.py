@@ -7,7 +7,9 @@ library is imported where it is used.
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
+from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
 
@@ -29,6 +31,11 @@ class _Guards:
         return [{"middleware": ClusterGuard, "name": "windlass"}]
 
 
+def airflow_path() -> str:
+    """Return the path below which Airflow is: its UI takes addresses of views as they are."""
+    return urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+
+
 class WindlassPlugin(AirflowPlugin):
     """Registers Windlass with Airflow."""
 
@@ -38,10 +45,10 @@ class WindlassPlugin(AirflowPlugin):
     external_views: list[dict[str, Any]] = [  # noqa: RUF012 - Airflow's own class declares it so
         {
             "name": "Clusters",
-            "href": "/windlass/",
+            "href": f"{airflow_path()}/windlass/",
             "destination": "nav",
             "url_route": "windlass",
-            "icon": "/windlass/static/windlass.svg",
-            "icon_dark_mode": "/windlass/static/windlass-dark.svg",
+            "icon": f"{airflow_path()}/windlass/static/windlass.svg",
+            "icon_dark_mode": f"{airflow_path()}/windlass/static/windlass-dark.svg",
         }
     ]

@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 from airflow.api_fastapi.app import create_app, get_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-from airflow.models.base import Base
 from fastapi.testclient import TestClient
 
-from airflow import settings
 from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.lease import Owner
 from windlass.domain.remediation import History
@@ -44,9 +42,7 @@ CLUSTER = name_of_spec()
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[tuple[TestClient, MemoryStore]]:
-    # The one table that Airflow asks about a login.
-    Base.metadata.create_all(settings.engine, tables=[Base.metadata.tables["revoked_token"]])
+def server(all_tables: None) -> Iterator[tuple[TestClient, MemoryStore]]:
     kept = MemoryStore()
     pages = WindlassPlugin.fastapi_apps[0]
     pages["app"].dependency_overrides |= {
@@ -124,8 +120,8 @@ def test_a_viewer_sees_no_buttons_and_whoever_may_run_does(client: TestClient, s
     def page(role: str) -> str:
         return client.get(f"/windlass/cluster/{CLUSTER}", headers={"Authorization": f"Bearer {token(role)}"}).text
 
-    assert "data-run" not in page("viewer")
-    assert 'data-run="heal_cluster"' in page("user")
+    assert "/do/" not in page("viewer")
+    assert f'href="/windlass/cluster/{CLUSTER}/do/heal_cluster"' in page("user")
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,13 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
-from airflow import settings
 from windlass.domain.authenticity import RecordKeys
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.effects.store import AuthenticatedStore, ClusterRecords, MemoryStore, Store
 from windlass.errors import SpecError, UnreachableError
 from windlass.web import app as web
 from windlass.web import needs
+from windlass.web.actions import ACTIONS
 from windlass.web.guard import AirflowRecords, ClusterGuard
 from world.specs import SMALL
 
@@ -60,9 +60,7 @@ def kept() -> MemoryStore:
 
 
 @pytest.fixture(scope="module")
-def pages(kept: MemoryStore) -> Iterator[TestClient]:
-    # The one table that Airflow asks about a login.
-    Base.metadata.create_all(settings.engine, tables=[Base.metadata.tables["revoked_token"]])
+def pages(kept: MemoryStore, all_tables: None) -> Iterator[TestClient]:
     app = create_app(apps="core")
     windlass = web.create_app()
     windlass.dependency_overrides |= {
@@ -135,10 +133,16 @@ def test_lists_leave_out_what_is_not_to_be_seen(pages: TestClient) -> None:
     assert names(zoe) == {"mine", "theirs", "free"}
 
 
-@pytest.mark.parametrize(("role", "offered"), [("user", True), ("op", False), ("admin", False)])
-def test_buttons_are_for_who_may_operate_this_cluster(pages: TestClient, role: str, *, offered: bool) -> None:
-    assert ("data-run" in pages.get("/windlass/cluster/mine", headers=login(role)).text) is offered
-    assert "data-run" in pages.get("/windlass/cluster/free", headers=login(role)).text
+@pytest.mark.parametrize("role", OURS)
+def test_actions_are_offered_to_whom_airflow_and_this_cluster_let(pages: TestClient, role: str) -> None:
+    def offered(cluster: str) -> set[str]:
+        text = pages.get(f"/windlass/cluster/{cluster}", headers=login(role)).text
+        return {one.operation.value for one in ACTIONS if f'"/windlass/cluster/{cluster}/do/{one.operation}"' in text}
+
+    everything = {one.operation.value for one in ACTIONS}
+    by_cluster = {"operate": everything - {"delete_cluster"}, "delete": {"delete_cluster"}}
+    assert offered("mine") == by_cluster.get(RIGHT_OF[role], set())
+    assert offered("free") == (set() if role == "viewer" else everything)
 
 
 @pytest.mark.parametrize("damage", ["kind: [\naccess: x", "spec: {access: {roles: 7}}", "access: {roles: {}}"])
@@ -405,8 +409,7 @@ def test_a_spec_that_somebody_else_wrote_lets_nobody_and_is_told(pages: TestClie
     assert {one["name"]: set(one) == {"name", "error"} for one in listed} == {"mine": True, "free": False}
 
 
-def test_airflows_database_tells_whose_a_run_is() -> None:
-    Base.metadata.create_all(settings.engine)
+def test_airflows_database_tells_whose_a_run_is(all_tables: None) -> None:
     columns = Base.metadata.tables["dag_run"].columns
     common = {"run_type": "manual", "state": "running", "run_after": datetime.now(UTC), "clear_number": 0}
     common |= {"span_status": "not_started", "context_carrier": {}}

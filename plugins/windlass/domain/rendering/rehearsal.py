@@ -86,7 +86,7 @@ def rehearse_stack(release: Release, stack: StackTemplate, lock: Lock) -> Iterat
 
 
 def _tried(name: str, release: Release, lock: Lock, cluster: Cluster, cgroup: int = 2) -> Rehearsal:
-    facts = replace(_facts(cluster), cpus=2, cap_bounding=1 << CAP_SYS_RESOURCE, cgroup_version=cgroup)
+    facts = replace(made_up_facts(cluster), cpus=2, cap_bounding=1 << CAP_SYS_RESOURCE, cgroup_version=cgroup)
     try:
         _render(release, lock, cluster, facts)
     except WindlassError as error:
@@ -96,7 +96,7 @@ def _tried(name: str, release: Release, lock: Lock, cluster: Cluster, cgroup: in
     return Rehearsal(name)
 
 
-def _facts(cluster: Cluster) -> HostFacts:
+def made_up_facts(cluster: Cluster) -> HostFacts:
     """Return the facts of a machine that has the addresses of all hosts of the cluster."""
     lines = [f"interface=eth0 {host.node_address}/24" for host in cluster.spec.hosts.members]
     return parse_facts("\n".join((*lines, "complete=yes")))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from windlass.domain.catalog.drivers import Drivers
 from windlass.domain.catalog.flags import ReleaseFlags
 from windlass.domain.catalog.kubelet_keys import KubeletKeys
+from windlass.domain.catalog.release import Catalog
 from windlass.domain.catalog.stacks import StackTemplate
 
 
@@ -27,6 +28,11 @@ class Known:
     """What the kubelet of each release takes in its configuration."""
     drivers: Drivers | None = None
     """None leaves drivers unchecked."""
+
+    @classmethod
+    def of(cls, catalog: Catalog, providers: Collection[str]) -> Known:
+        """Return what a whole catalog has, with host providers that are installed."""
+        return cls(catalog.versions, catalog.stacks, catalog.flags, providers, catalog.kubelet_keys, catalog.drivers)
 
 
 STORED = Known()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -21,6 +22,16 @@ from windlass.errors import SpecError
 _HOSTS: Path = ("spec", "hosts")
 
 
+@dataclass(frozen=True)
+class CheckedSpec:
+    """A spec and what is wrong with it."""
+
+    cluster: Cluster | None
+    """What could be read of it; None if its shape allows for none."""
+    problems: tuple[tuple[int, Problem], ...]
+    """Each with its line, in the order of lines."""
+
+
 def load_cluster(
     text: str,
     filename: str,
@@ -34,13 +45,26 @@ def load_cluster(
     `known` is what a new spec may name; a stored one is read without, and then what an earlier Windlass accepted stays
     readable. `other_clusters` may not share hosts, nor may specs that are `unreadable`, as far as can be told.
     """
+    checked = check_text(text, known, other_clusters=other_clusters, unreadable=unreadable)
+    if checked.problems or checked.cluster is None:
+        raise SpecError("\n".join(f"{filename}:{line}: {problem}" for line, problem in checked.problems))
+    return checked.cluster
+
+
+def check_text(
+    text: str,
+    known: Known = STORED,
+    *,
+    other_clusters: Sequence[Cluster] = (),
+    unreadable: Sequence[UnreadableSpec] = (),
+) -> CheckedSpec:
+    """Return what a cluster spec says and every problem of it, in the order of its lines; see `load_cluster`."""
     document = read_document(text)
     cluster, found = _check(document, lambda one: problems(one, known, other_clusters, unreadable))
     if known.versions is not None:
         found += surge(document.value)
-    if found or cluster is None:
-        raise SpecError("\n".join(_located(document, filename, found)))
-    return cluster
+    located = sorted(((document.line(one.path), one) for one in found), key=lambda one: one[0])
+    return CheckedSpec(cluster, tuple(located))
 
 
 def load_hosts(text: str) -> Cluster | None:
@@ -58,10 +82,10 @@ def load_hosts(text: str) -> Cluster | None:
 def dump_cluster(cluster: Cluster) -> str:
     """Write a spec as YAML with every setting in it, always the same for the same spec."""
     value = cluster.model_dump(mode="json", by_alias=True)
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000, default_flow_style=False)
+    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=1000, default_flow_style=False)
 
 
-class _Dumper(yaml.SafeDumper):
+class Dumper(yaml.SafeDumper):
     """Writes what any YAML reader understands alike: no aliases, words that look like other types quoted."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  PyYAML calls it so
@@ -69,7 +93,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-learn_types(_Dumper)  # so that it quotes what our own reader would take for a number, too
+learn_types(Dumper)  # so that it quotes what our own reader would take for a number, too
 
 
 def _check(
@@ -100,8 +124,3 @@ def _may_follow(path: Path, touched: Sequence[Path]) -> bool:
         isinstance(other[-1], int) and path[: len(other) - 1] == other[:-1]
         for other in touched
     )
-
-
-def _located(document: Document, filename: str, found: Sequence[Problem]) -> list[str]:
-    ordered = sorted(found, key=lambda problem: document.line(problem.path))
-    return [f"{filename}:{document.line(problem.path)}: {problem}" for problem in ordered]
