@@ -142,7 +142,7 @@ class RunContext:
             )
         require_own_rights(self, cluster.spec.access)
         self._check_connections(cluster, others)
-        return settled(cluster, self.stored() or running, catalog.stacks)
+        return settled(cluster, self.stored() or running, self.catalog.stacks)
 
     def _check_connections(self, cluster: Cluster, others: list[OtherSpec]) -> None:
         """RefusedError where the spec comes to name a connection that may be another team's; see docs/airflow.md."""

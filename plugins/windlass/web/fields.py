@@ -51,7 +51,11 @@ def question_field(question: Question) -> Field:
     usual = f"default: {default}" if default else "must be answered" if question.default is None else "default: none"
     if question.setting == "proxyMode":  # which a new cluster has otherwise than one that runs, see `spec.settled`
         usual = "as a new cluster has it"
-    kinds: Mapping[str, FieldKind] = {"integer": "number", "list": "names", "boolean": "choice", "choice": "choice"}
+    if question.kind == "password":
+        usual = "must be answered: a Variable of Airflow's, windlass_secret_NAME"
+    kinds: Mapping[str, FieldKind] = {
+        "integer": "number", "list": "names", "boolean": "choice", "choice": "choice", "multiline": "lines"
+    }  # fmt: skip
     chosen = (Option("true", "yes"), Option("false", "no")) if question.kind == "boolean" else ()
     listed = chosen or options_of(question.options)
     is_whole = question.kind == "integer"
@@ -59,12 +63,17 @@ def question_field(question: Question) -> Field:
         name=question.variable,
         label=question.label,
         kind=kinds.get(question.kind, "text"),
+        help=" ".join(filter(None, (question.description.strip(), _condition(question)))),
         options=(Option("", usual), *listed) if listed else (),
         hint=usual if question.example is None else f"{usual}, such as {_words(question.example)}",
         pattern=question.pattern or "" if question.kind == "string" else "",
         minimum=question.minimum if is_whole else None,
         maximum=question.maximum if is_whole else None,
     )
+
+
+def _condition(question: Question) -> str:
+    return "Asked with " + ", ".join(f"{one} {value}" for one, value in question.when.items()) if question.when else ""
 
 
 def param_field(name: str, schema: Mapping[str, Any], default: Any) -> Field:

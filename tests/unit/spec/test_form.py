@@ -14,6 +14,7 @@ from windlass.domain.spec import Known, check_text, topology
 from windlass.domain.spec.document import read_document
 from windlass.domain.spec.driver_form import PickedForm, default_driver
 from windlass.domain.spec.form import PRESETS, HostForm, SpecForm, first_spec, read_form, write_form
+from windlass.domain.spec.form_values import shown
 from windlass.effects.catalog import load_catalog
 from windlass.effects.packaged import catalog_directory
 
@@ -146,7 +147,8 @@ def test_references_to_secrets_stay_references() -> None:
 
 def examples(questions: tuple[Question, ...]) -> dict[str, str]:
     given = {one.variable: one.example if one.default is None else one.default for one in questions}
-    return {name: ", ".join(one) if isinstance(one, list) else str(one) for name, one in given.items() if one != []}
+    asked = {one.variable for one in questions if one.is_asked(given)}
+    return {name: str(shown(one)) for name, one in given.items() if one != [] and name in asked}
 
 
 @pytest.mark.parametrize("key", [driver.id for driver in CATALOG.drivers.loaded.values()])

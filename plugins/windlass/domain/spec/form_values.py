@@ -64,6 +64,8 @@ def typed(question: Question | None, answer: Any) -> Any:
     """Return an answer in the type of its question."""
     if question is None or not isinstance(answer, str):
         return answer
+    if question.kind == "password":  # which stands in no spec
+        return {"fromVariable": answer.strip()}
     if question.kind == "boolean":
         return _SWITCH.get(answer, answer)
     if question.kind == "integer":
