@@ -25,9 +25,9 @@ def pages() -> Any:
     return create_app()
 
 
-@pytest.fixture(scope="session")
-def all_tables() -> None:
-    """Let Airflow's database have all of its tables, as empty as they come."""
+@pytest.fixture(scope="module")
+def all_tables() -> Iterator[None]:
+    """Let Airflow's database have all of its tables, as empty as they come, and leave them empty."""
     from airflow.models import import_all_models  # noqa: PLC0415 - see above
     from airflow.models.base import Base  # noqa: PLC0415 - see above
 
@@ -35,9 +35,13 @@ def all_tables() -> None:
 
     import_all_models()  # else a table is made before one that it refers to is known
     Base.metadata.create_all(settings.engine)
+    yield
+    with settings.engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def all_dags(all_tables: None) -> None:
     """Let Airflow know every DAG, as its DAG processor would."""
     from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415 - see above
