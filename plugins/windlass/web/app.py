@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import mimetypes
 from collections.abc import Callable
@@ -12,21 +11,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from windlass.domain.sealing import MasterKeys
-from windlass.domain.spec.overview import KnownCluster, bundle_rows, overview
-from windlass.effects.store import Store
-from windlass.effects.store.read_cluster import read_known
+from windlass.domain.spec.overview import bundle_rows, overview
 from windlass.errors import UnreachableError, WindlassError
-from windlass.web import command_api, people
-from windlass.web.access import User, Visible, may_operate, reader, unknown
+from windlass.web.access import DAG, User, Visible, may_operate, reader
 from windlass.web.cluster_list import MOST_SHOWN, Wanted, shown_values, view, visible_clusters
 from windlass.web.needs import TheCatalog, TheKeys, TheStore
-from windlass.web.prometheus import show_metrics
+from windlass.web.openapi import describe
 from windlass.web.reading import Filter, read_log
+from windlass.web.rest import api_router, known_cluster
 from windlass.web.words import FILTERS
 
 log = logging.getLogger(__name__)
@@ -38,32 +34,19 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_MOST = 500
 
 
 def create_app() -> FastAPI:
     """Return the application; every path of it asks who is there, and whether they may read Windlass's DAGs."""
     # Their own pages would be open to everybody: they are no paths with dependencies.
-    app = FastAPI(title="Windlass", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(reader)])
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(reader)])
     app.add_exception_handler(WindlassError, _told)
     app.middleware("http")(_with_headers)
-    for path, act in (
-        ("/api/clusters", list_overviews),
-        ("/api/clusters/{name}", one_overview),
-        ("/api/clusters/{name}/bundles", list_bundles),
-        ("/api/clusters/{name}/log", list_events),
-    ):
-        app.get(path)(act)
-    app.get("/api/clusters/{name}/access")(people.cluster_access)
-    app.post("/api/clusters/{name}/credential")(people.issue_credential)
-    app.post("/api/commands")(command_api.give_command)
-    app.get("/api/commands/{run}")(command_api.read_answer)
-    app.post("/api/clusters/{name}/commands")(command_api.give_cluster_command)
-    app.get("/api/clusters/{name}/commands/{run}")(command_api.read_cluster_answer)
-    app.get("/metrics")(show_metrics)
-    app.get("/", response_class=HTMLResponse)(clusters_page)
-    app.get("/cluster/{name}", response_class=HTMLResponse)(cluster_page)
-    app.get("/static/{name}")(static_file)
+    app.include_router(api_router())
+    describe(app, DAG)
+    app.get("/", response_class=HTMLResponse, include_in_schema=False)(clusters_page)
+    app.get("/cluster/{name}", response_class=HTMLResponse, include_in_schema=False)(cluster_page)
+    app.get("/static/{name}", include_in_schema=False)(static_file)
     return app
 
 
@@ -77,37 +60,6 @@ async def _with_headers(request: Request, call_next: Callable[[Request], Any]) -
 async def _told(_: Request, error: Exception) -> JSONResponse:
     """Tell what went wrong with the store rather than that something did."""
     return JSONResponse({"detail": str(error)}, status_code=502 if isinstance(error, UnreachableError) else 500)
-
-
-def list_overviews(
-    user: User, store: TheStore, keys: TheKeys, catalog: TheCatalog, wanted: Annotated[Wanted, Depends()]
-) -> Response:
-    """Return every cluster that the user may see at a glance; one that cannot be read is told as such, hiding none."""
-    now = datetime.now(UTC)
-    found = view(visible_clusters(store, user, keys), wanted, now)
-    # Plain values already: to have FastAPI look through those of a thousand clusters takes it seconds.
-    return Response(json.dumps(shown_values(found, catalog, now)), media_type="application/json")
-
-
-def one_overview(name: Visible, store: TheStore, keys: TheKeys, catalog: TheCatalog) -> dict[str, Any]:
-    """Return one cluster at a glance."""
-    return overview(_known(name, store, keys), catalog, datetime.now(UTC))
-
-
-def list_bundles(name: Visible, store: TheStore, keys: TheKeys) -> list[dict[str, Any]]:
-    """Return the bundles of a cluster, newest first."""
-    return list(bundle_rows(_known(name, store, keys).backups, datetime.now(UTC)))
-
-
-def list_events(
-    name: Visible,
-    store: TheStore,
-    desired: Annotated[Filter, Depends()],
-    limit: Annotated[int, Query(ge=1, le=_MOST)] = 100,
-    after: str = "",
-) -> list[dict[str, Any]]:
-    """Return the newest events of a cluster's service log, or those after one, newest first."""
-    return read_log(store, name, desired, limit, after)
 
 
 def clusters_page(
@@ -128,7 +80,7 @@ def cluster_page(
     request: Request, name: Visible, user: User, store: TheStore, keys: TheKeys, catalog: TheCatalog
 ) -> str:
     """Show one cluster, with its backups and its service log."""
-    known, now = _known(name, store, keys), datetime.now(UTC)
+    known, now = known_cluster(name, store, keys), datetime.now(UTC)
     return _page(
         request,
         "cluster.html",
@@ -146,13 +98,6 @@ def static_file(name: str) -> Response:
         raise HTTPException(404, f"there is no file `{name}`")
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return Response(files[name].read_bytes(), media_type=kind, headers={"Cache-Control": "max-age=300"})
-
-
-def _known(name: str, store: Store, keys: MasterKeys | None) -> KnownCluster:
-    known = read_known(store, name, keys)
-    if known is None:
-        raise unknown(name)
-    return known
 
 
 def _page(request: Request, template: str, **values: Any) -> str:
