@@ -63,14 +63,14 @@ INPUTS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(
         (
             "cluster", "reason", "spec", "host", "bundle", "version", "stop_after", "plan_digest", "what",
-            "confirm_name", "finding",
+            "confirm_name", "finding", "ref", "folder",
         ),
         _text,
     ),
     **dict.fromkeys(
         (
             "plan_only", "keep_backups", "auto_approve", "outside_window", "allow_untested", "restore_versions",
-            "overwrite_healthy",
+            "overwrite_healthy", "put_back",
         ),
         _switch,
     ),

@@ -15,13 +15,15 @@ State = Literal["in sync", "new", "changed", "drifted"]
 
 @dataclass(frozen=True)
 class Followed:
-    """Which text of which file a cluster has been brought to; `is_gone` once people were told that the file is gone."""
+    """Which text of which file a cluster has been brought to, and what people were told last of how it stands to it."""
 
     source: str
     path: str
     revision: str
     digest: str
-    is_gone: bool = False
+    number: int = 1
+    """How many texts it has been brought to, one after the other."""
+    told: str = ""
 
     def value(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -31,7 +33,7 @@ class Followed:
     def of(cls, value: Mapping[str, Any]) -> Self:
         """Read what `value` gave."""
         source, path, revision, digest = (str(value[name]) for name in ("source", "path", "revision", "digest"))
-        return cls(source, path, revision, digest, bool(value["is_gone"]))
+        return cls(source, path, revision, digest, int(value["number"]), str(value["told"]))
 
 
 @dataclass(frozen=True)
