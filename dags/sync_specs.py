@@ -25,7 +25,7 @@ REF = Param(
     "nothing is changed.",
 )
 PUT_BACK = switch_param(
-    "Put back", "Also undo what was changed of a spec past its file. Without it that is only shown."
+    "Put back", "Also undo what was changed of a spec, or deleted, past its file. Without it that is only shown."
 )
 
 with DAG(

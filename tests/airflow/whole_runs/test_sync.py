@@ -134,6 +134,19 @@ def test_a_file_that_is_gone_deletes_nothing_and_that_is_told_once(world: World,
     assert followed.told == ""
 
 
+def test_a_cluster_that_was_deleted_comes_back_only_where_that_is_asked_for_or_its_file_changes(
+    world: World, folder: Path
+) -> None:
+    look(world)
+    world.run(Operation.DELETE, confirm_name="demo")
+    deleted = look(world)
+    assert (states(deleted), deleted.results["look"]) == ({"demo.yaml": "deleted"}, [])
+    assert len(look(world, put_back=True).results["look"]) == 1
+    (folder / "demo.yaml").write_text(CHANGED)
+    changed = look(world)
+    assert (states(changed), len(changed.results["look"])) == ({"demo.yaml": "new"}, 1)
+
+
 def test_a_file_that_is_wrong_hides_no_other_and_is_not_gone_and_fails_the_run_at_its_end(
     world: World, folder: Path
 ) -> None:

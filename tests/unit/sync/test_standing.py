@@ -19,7 +19,8 @@ def test_what_was_changed_past_the_file_is_never_undone_unasked(
     asked = standing_of(is_stored=is_stored, changes=changes, digest=digest, followed=followed, puts_back=True)
     assert found.state == asked.state
     assert (found.state == "drifted") == bool(is_stored and changes and followed and followed.digest == digest)
-    assert (found.is_applied != asked.is_applied) == (found.state == "drifted")
+    assert (found.state == "deleted") == bool(not is_stored and followed and followed.digest == digest)
+    assert (found.is_applied != asked.is_applied) == (found.state in {"drifted", "deleted"})
     assert not (found.state == "in sync" and asked.is_applied)
     assert found.is_applied == (found.state in {"new", "changed"})
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-State = Literal["in sync", "new", "changed", "drifted"]
+State = Literal["in sync", "new", "changed", "drifted", "deleted"]
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,15 @@ def standing_of(
 ) -> Standing:
     """Decide; `changes` are what the file would change of the stored spec.
 
-    What was changed past the file is shown, and undone only where that is asked for: somebody had a reason, and an
+    What was changed or deleted past the file is shown, and undone only where that is asked for: somebody had a reason, and an
     undone repair is worse than a file that is behind.
     """
+    is_same_text = followed is not None and followed.digest == digest
     if not is_stored:
-        return Standing("new", is_applied=True)
+        # Or a deletion would be undone at the next look, and on hosts that may have been given to others by then.
+        return Standing("deleted", is_applied=puts_back) if is_same_text else Standing("new", is_applied=True)
     if not changes:
         return Standing("in sync", is_applied=False)
-    if followed is not None and followed.digest == digest:
+    if is_same_text:
         return Standing("drifted", is_applied=puts_back)
     return Standing("changed", is_applied=True)

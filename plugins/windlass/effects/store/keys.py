@@ -74,7 +74,7 @@ def told_failures_key(cluster: str) -> str:
 
 
 def followed_key(cluster: str) -> str:
-    """Return the key of which text of which file the cluster was brought to last."""
+    """Return the key of which text of which file the cluster was brought to last; it outlives the cluster."""
     return f"{cluster_prefix(cluster)}followed.json"
 
 
