@@ -49,8 +49,8 @@ def standing_of(
 ) -> Standing:
     """Decide; `changes` are what the file would change of the stored spec.
 
-    What was changed or deleted past the file is shown, and undone only where that is asked for: somebody had a reason, and an
-    undone repair is worse than a file that is behind.
+    What was changed or deleted past the file is shown, and undone only where that is asked for: somebody had a reason,
+    and an undone repair is worse than a file that is behind.
     """
     is_same_text = followed is not None and followed.digest == digest
     if not is_stored:
