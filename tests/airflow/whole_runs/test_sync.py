@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from unit.sync.test_git import git
 from windlass.effects.store import ServiceLog
 from windlass.effects.store.followed import read_followed
+from windlass.effects.store.keys import followed_key, spec_key
 from windlass.operation_names import Operation
 from world import World
 from world.everything import dags
@@ -163,6 +164,18 @@ def test_a_file_that_is_wrong_hides_no_other_and_is_not_gone_and_fails_the_run_a
     with pytest.raises(AirflowFailException, match=r"(?s)clash.yaml: spec:9.*demo.yaml:4"):
         report.execute({"ti": ti})
     assert warnings(world) == []
+
+
+def test_a_cluster_whose_objects_cannot_be_read_hides_no_other(world: World, folder: Path) -> None:
+    look(world)
+    (folder / "other.yaml").write_text(SMALL.replace("name: demo", "name: other").replace("192.0.2.", "198.51.100."))
+    (folder / "demo.yaml").write_text(CHANGED)
+    world.bucket.put(spec_key("other"), b"nobody signed this")
+    world.bucket.put(spec_key("third"), b"nor this")
+    world.bucket.put(followed_key("third"), b"{}")
+    run = look(world)
+    assert states(run) == {"demo.yaml": "changed", "other.yaml": "wrong", "": "wrong"}
+    assert [one["conf"]["cluster"] for one in run.results["look"]] == ["demo"]
 
 
 def test_of_a_branch_plans_are_made_and_of_the_followed_one_what_was_merged_is_applied(

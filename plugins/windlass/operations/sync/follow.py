@@ -15,11 +15,13 @@ from windlass.domain.spec.private import FINGERPRINT_DIGITS
 from windlass.domain.sync import Followed, SpecFile, read_files, standing_of
 from windlass.effects.store import Store, list_clusters
 from windlass.effects.store.followed import read_followed, save_followed
-from windlass.errors import RefusedError, SpecError
+from windlass.errors import IntegrityError, RefusedError, SpecError
 from windlass.operation_names import Operation
 from windlass.operations.run import ClusterRun, Tell
 
 _MOST_TOLD = 20
+_WRONG = (SpecError, RefusedError, IntegrityError)
+"""What is about one file or one cluster, and passes with no other look."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Look:
     """How all clusters stand to a source, and the specs to apply."""
 
     clusters: tuple[Mapping[str, Any], ...]
-    """A line each: `cluster`, `file`, `state` (in sync, new, changed, drifted, wrong, gone), and what belongs to it."""
+    """A line each: `cluster`, `file`, `state` (as `State`, or wrong, or gone), and what belongs to it."""
     to_apply: tuple[tuple[SpecFile, int], ...]
     """Each with how many texts its cluster has been brought to, so that one that comes again is another."""
 
@@ -83,13 +85,12 @@ def _compare(
 ) -> tuple[dict[str, Any], bool]:
     line: dict[str, Any] = {"file": one.path, "cluster": one.cluster}
     try:
-        desired, stored = run.desired(one.text), run.stored()
-    except (SpecError, RefusedError) as error:
+        desired, stored, followed = run.desired(one.text), run.stored(), read_followed(run.store, run.name)
+        is_stored = stored is not None and run.records.created() is not None
+    except _WRONG as error:
         return {**line, "state": "wrong", "text": str(error)}, False
-    is_stored = stored is not None and run.records.created() is not None
     found = diff_clusters(stored, desired) if stored is not None else ()
     changes = [change.told(lambda text: run.keys.fingerprint(run.name, text)[:FINGERPRINT_DIGITS]) for change in found]
-    followed = read_followed(run.store, run.name)
     standing = standing_of(
         is_stored=is_stored, changes=changes, digest=one.digest, followed=followed, puts_back=puts_back
     )
@@ -125,7 +126,11 @@ def _gone(
     source: SpecSource, wrong: Mapping[str, str], runs: Iterable[ClusterRun], alert: Alert
 ) -> Iterable[dict[str, Any]]:
     for run in runs:
-        followed = read_followed(run.store, run.name)
+        try:
+            followed = read_followed(run.store, run.name)
+        except _WRONG as error:
+            yield {"file": "", "cluster": run.name, "state": "wrong", "text": str(error)}
+            continue
         # One whose file is there and cannot be read is told of by its file.
         if followed is None or followed.source != source.name or followed.path in wrong:
             continue
@@ -152,8 +157,8 @@ def tell(look: Look, say: Tell) -> None:
 
 def wrong_text(clusters: Iterable[Mapping[str, Any]]) -> str:
     """Return what is wrong with files, of lines as `Look` has them; empty where nothing is."""
-    texts = {str(one["file"]): str(one["text"]) for one in clusters if one["state"] == "wrong"}
-    return "; ".join(text if text.startswith(file) else f"{file}: {text}" for file, text in texts.items())
+    texts = [(str(one["file"] or one["cluster"]), str(one["text"])) for one in clusters if one["state"] == "wrong"]
+    return "; ".join(text if text.startswith(where) else f"{where}: {text}" for where, text in texts)
 
 
 def _about(one: Mapping[str, Any]) -> str:
