@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
@@ -29,6 +31,13 @@ _ABOUT = (
 )
 
 
+_LOGINS: Mapping[str, Mapping[str, str]] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "What Airflow's `POST /auth/token` gives."},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE_NAME_JWT_TOKEN, "description": "That of Airflow's UI."},
+}
+"""Either will do, on every route."""
+
+
 def describe(app: FastAPI, dag: str) -> None:
     """Have the application describe itself at /openapi.json, to whoever may read."""
     app.title, app.version, app.description = "Windlass", VERSION, _ABOUT.format(dag=dag)
@@ -45,6 +54,9 @@ def describe(app: FastAPI, dag: str) -> None:
 def document(app: FastAPI) -> dict[str, Any]:
     """Return the description."""
     made: dict[str, Any] = app.openapi()
+    made["components"]["securitySchemes"] = _LOGINS
+    for one in (one for methods in made["paths"].values() for one in methods.values()):
+        one["security"] = [{name: []} for name in _LOGINS]
     for schema in ("HTTPValidationError", "ValidationError"):
         made["components"]["schemas"].pop(schema, None)  # the framework's own, which ours stands for
     return made
