@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests that share nothing: those of one file in one process, for what they make together; the longest files first.
 SIDE_BY_SIDE := pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup setup-python requirements check format mirror lab-up lab-down demo demo-down test test-unit test-e2e soak bench
+.PHONY: help setup setup-python requirements openapi check format mirror lab-up lab-down demo demo-down test test-unit test-e2e soak bench
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,9 @@ requirements: setup-python ## Pin pyproject.toml and requirements*.in anew, with
 	$(PIN) --extra airflow pyproject.toml requirements.in -o requirements.txt
 	$(PIN) --allow-unsafe requirements-dev.in -o requirements-dev.txt
 	$(PIN) --allow-unsafe requirements-build.in -o requirements-build.txt
+
+openapi: setup-python ## Write docs/openapi.json, the description of the API, anew
+	python -m tools.openapi
 
 check: setup-python ## Lint, types, import contracts, the rules in tools/house
 	ruff check .

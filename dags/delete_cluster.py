@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 
-from windlass.airflow.operators.cluster import (
-    ClusterConfirmOperator,
-    ClusterDeletionLeaseOperator,
-    ClusterDrainOperator,
-    ClusterForgetOperator,
-    ClusterReleaseOperator,
-    ClusterRemoveOperator,
-    DeletionApprovalOperator,
-    RunOutcomeOperator,
-)
+from windlass.airflow.cluster_tasks import deletion_tasks
+from windlass.airflow.operators.cluster import RunOutcomeOperator
 from windlass.airflow.params import common_params, gone_param, switch_param
 from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
@@ -39,13 +31,5 @@ with DAG(
     params=common_params(confirm_name=CONFIRM_NAME, keep_backups=KEEP_BACKUPS, gone=GONE),
     allowed_run_types=["scheduled", "manual"],
 ):
-    confirm = ClusterConfirmOperator(task_id="confirm", skips=["approve"])
-    approve = DeletionApprovalOperator(task_id="approve")
-    lease = ClusterDeletionLeaseOperator(task_id="lease", approval="approve")
-    drain = ClusterDrainOperator(task_id="drain")
-    remove = ClusterRemoveOperator(task_id="remove")
-    forget = ClusterForgetOperator(task_id="forget")
-    release = ClusterReleaseOperator(task_id="release").as_teardown(setups=lease)
-    outcome = RunOutcomeOperator(task_id="outcome", last="forget").as_teardown(on_failure_fail_dagrun=True)
-
-    confirm >> approve >> lease >> drain >> remove >> forget >> release >> outcome
+    _, release = deletion_tasks()
+    release >> RunOutcomeOperator(task_id="outcome", last="forget").as_teardown(on_failure_fail_dagrun=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from airflow.sdk import DAG, PartitionedAssetTimetable
 from airflow.task.trigger_rule import TriggerRule
 
-from windlass.airflow.backup_assets import BACKUPS
+from windlass.airflow.assets import BACKUPS
 from windlass.airflow.operators.backup import (
     BackupExpireOperator,
     BackupProveOperator,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param, PartitionedAssetTimetable
 
-from windlass.airflow.backup_assets import DRILLS
+from windlass.airflow.assets import DRILLS
 from windlass.airflow.operators.cluster import RunOutcomeOperator
 from windlass.airflow.operators.drill import DrillChooseOperator, DrillClearOperator, DrillRunOperator
 from windlass.airflow.params import reason_param, scheduled_cluster_param

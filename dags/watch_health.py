@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 
-from windlass.airflow.assets import findings_asset
+from windlass.airflow.findings import findings_asset
 from windlass.airflow.operators.health import FindingsDispatchOperator
 from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation

@@ -30,6 +30,8 @@ class Operation(StrEnum):
     REPLACE_MEMBER = "replace_member"
     ROTATE = "rotate_certificates"
     """Changes certificates, authorities and keys of a running cluster, phase by phase."""
+    SYNC_SPECS = "sync_specs"
+    """Has the specs applied that files have, such as those of a repository."""
     COMMAND = "run_command"
     """Runs one command of `windlass` for somebody who gave it elsewhere; the plugin's API alone starts it."""
 

@@ -290,9 +290,9 @@ def _passed(version: str) -> TestRecord:
 
 @cache
 def dags() -> Mapping[str, Any]:
-    """Return the DAGs of this checkout by their ids."""
-    found: Mapping[str, Any] = DagBag(str(ROOT / "dags"), load_op_links=False).dags
-    return found
+    """Return the DAGs of this checkout by their ids, and those of its examples."""
+    folders = (ROOT / "dags", ROOT / "plugins" / "windlass" / "example_dags")
+    return {name: dag for folder in folders for name, dag in DagBag(str(folder), load_op_links=False).dags.items()}
 
 
 def _defaults(dag_id: str) -> dict[str, Any]:

@@ -30,6 +30,7 @@ _KINDS = {
         "Pod": True, "PersistentVolumeClaim": True, "Event": True,
     },
     "apps/v1": {"DaemonSet": True, "Deployment": True},
+    "batch/v1": {"Job": True},
     "policy/v1": {"PodDisruptionBudget": True},
     "rbac.authorization.k8s.io/v1": {
         "ClusterRole": False, "ClusterRoleBinding": False, "Role": True, "RoleBinding": True,
@@ -188,6 +189,8 @@ class KubernetesApi:
                 replicas = found["spec"].setdefault("replicas", 1)
                 names = ("replicas", "readyReplicas", "updatedReplicas", "availableReplicas")
                 found["status"] = dict.fromkeys(names, replicas)
+            elif plural == "jobs":
+                found["status"] = {"succeeded": 1}
             elif plural == "pods":
                 found["spec"].setdefault("nodeName", nodes[0])
                 found["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import Context
+from airflow.sdk import BaseOperatorLink, Context
 from airflow.sdk.exceptions import TaskAwaitingInput
 
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
+from windlass.airflow.inputs import with_inputs
+from windlass.airflow.links import ClusterLink
 from windlass.airflow.run_alerts import notify_waiting
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.time_limits import ANSWER
@@ -27,19 +30,37 @@ class ClusterApprovalOperator(ApprovalOperator):
 
     A rejection fails the task, so that the run shows as stopped by a person and nothing after it starts. So does
     `response_timeout` without an answer; `execution_timeout` is for the asking itself. Where two people must be behind
-    it, `auto_approve` is refused, and so is an answer by the user who started the run.
+    it, `auto_approve` is refused, and so is an answer by the user who started the run. Without `cluster` and `request`
+    it goes by the run's params.
     """
 
-    def __init__(self, *, fail_on_reject: bool = True, response_timeout: timedelta = ANSWER, **options: Any) -> None:
+    # First, since what is asked may name the cluster.
+    template_fields: Collection[str] = ("cluster", "request", *ApprovalOperator.template_fields)
+    operator_extra_links: Collection[BaseOperatorLink] = (
+        *ApprovalOperator.operator_extra_links,
+        ClusterLink(),
+    )
+
+    def __init__(
+        self,
+        *,
+        cluster: str | None = None,
+        request: Mapping[str, Any] | None = None,
+        fail_on_reject: bool = True,
+        response_timeout: timedelta = ANSWER,
+        **options: Any,
+    ) -> None:
         # Tried again, since Airflow may lose an answer that comes within the second in which it asked. Compare, of
         # deferred tasks that go on before the scheduler has seen them wait, apache/airflow issue 72716.
         super().__init__(
             fail_on_reject=fail_on_reject, response_timeout=response_timeout, **{**TASK_DEFAULTS, **options}
         )
+        self.cluster, self.request = cluster, request
 
     def execute(self, context: Context) -> Any:
         """Ask, unless the run was approved when it was started."""
         with ending_on_permanent_errors():
+            context = self._own(context)
             demand = self.two_people(context)
             if demand is not None:
                 _refuse_cleared(context)
@@ -70,6 +91,8 @@ class ClusterApprovalOperator(ApprovalOperator):
     def execute_complete(self, context: Context, event: dict[str, Any], asked: list[str] | None = None) -> Any:
         """Return the answer; where two people must be behind it, with the second's signed approval."""
         answer = super().execute_complete(context, event)
+        with ending_on_permanent_errors():
+            context = self._own(context)
         approver = (answer.get("responded_by_user") or {}).get("name") or ""
         if not context["params"].get("cluster"):  # a question of somebody's own DAG, about no cluster
             return answer
@@ -80,6 +103,11 @@ class ClusterApprovalOperator(ApprovalOperator):
                 return answer
             second = TwoPeople(*asked).approve(run, approver, self.log.info)
         return {**answer, SECOND: second}
+
+    def _own(self, context: Context) -> Context:
+        own = with_inputs(self, context)
+        self.cluster = own["params"].get("cluster")
+        return own
 
     def approved_by(self, context: Context) -> str:
         """Return why nobody needs to be asked; empty if somebody must."""

@@ -1,45 +1,41 @@
-"""How health speaks to repair in Airflow: what is found becomes events of one asset, and runs by cluster of another.
+"""The assets of Windlass: what is due, for its own DAGs, and what has happened, for anybody's.
 
-Airflow gives the event of a trigger no partition key. So the events of `windlass_findings` (`findings_asset`) start
-the DAG `watch_health`, which hands them on, one partition of `REPAIRS` a cluster; `heal_cluster` is scheduled by
-`PartitionedAssetTimetable(assets=REPAIRS)`, and its run's partition key is the cluster.
+Each event is about one cluster, which is its partition: `PartitionedAssetTimetable(assets=BACKED_UP)` starts a run a
+cluster, whose `partition_key` is the cluster's name. Airflow starts no other DAGs by events with a partition.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk import Asset, AssetWatcher
+from airflow.sdk import Asset, Context
 
-from windlass.airflow.triggers.health import ClusterHealthTrigger
-from windlass.domain.health import Finding
-
-SHARDS_SETTING = "WINDLASS_WATCH_SHARDS"
-"""Setting (environment): over how many triggers all clusters are spread, which Airflow spreads over its triggerers."""
 REPAIRS = Asset(name="windlass_repairs")
-"""Its events: partition key the cluster; extra `{"findings": [Finding.to_dict(), …]}`, maybe of other clusters too."""
+"""Something is to be remedied: extra `{"findings": [Finding.to_dict(), …]}`, maybe of other clusters too."""
+BACKUPS = Asset(name="windlass_backups")
+"""A backup is due; starts the DAG `etcd_backup`."""
+DRILLS = Asset(name="windlass_drills")
+"""A new bundle is there to be proven; starts the DAG `restore_drill`."""
+
+CREATED = Asset(name="windlass_created")
+"""A cluster was made, or completed, and verified."""
+CHANGED = Asset(name="windlass_changed")
+"""An apply has brought a cluster to its spec."""
+UPGRADED = Asset(name="windlass_upgraded")
+"""A cluster runs another release: extra `{"from": VERSION, "to": VERSION}`."""
+BACKED_UP = Asset(name="windlass_backed_up")
+"""A bundle was taken and verified: extra `{"bundle": ID}`."""
+PROVEN = Asset(name="windlass_proven")
+"""A bundle was restored by a drill and compared: extra `{"bundle": ID}`."""
+RECOVERED = Asset(name="windlass_recovered")
+"""A cluster was recovered from a bundle, and verified."""
+DELETED = Asset(name="windlass_deleted")
+"""A cluster is off its hosts, and forgotten."""
 
 
-def findings_asset(shards: int | None = None) -> Asset:
-    """Return FINDINGS: the asset whose events are what the watchers of all clusters find."""
-    count = int(os.environ.get(SHARDS_SETTING, "1")) if shards is None else shards
-    watchers = [AssetWatcher(f"clusters-{shard}", ClusterHealthTrigger(shard, count)) for shard in range(count)]
-    return Asset(name="windlass_findings", watchers=watchers)
-
-
-def findings_in(events: Iterable[Any], cluster: str | None = None) -> tuple[Finding, ...]:
-    """Return the findings that asset events carry, each once, of `cluster` or of all.
-
-    `events` are those of FINDINGS (extra as a trigger's event gives it) or of REPAIRS.
-    """
-    found: dict[str, Finding] = {}
-    for event in events:
-        extra: Mapping[str, Any] = event.extra or {}
-        values: Mapping[str, Any] = extra.get("payload") or extra
-        for one in values.get("findings", ()):
-            finding = Finding.from_dict(one)
-            if cluster in {None, finding.cluster}:
-                found[finding.id] = finding
-    return tuple(found.values())
+def announce(context: Context, asset: Asset, cluster: str, extra: Mapping[str, Any] | None = None) -> None:
+    """Have this task, once it has ended well, tell of `cluster` what `asset` is about."""
+    event = context["outlet_events"][asset]
+    event.extra = {"cluster": cluster, **(extra or {})}
+    event.add_partitions(cluster)

@@ -1,4 +1,4 @@
-"""What Airflow knows Windlass by, as one of its providers: connection types with their forms, and operators.
+"""What Airflow knows Windlass by, as one of its providers: connection types with their forms, and links of tasks.
 
 Each process of Airflow that lists providers imports it: it imports nothing. Forms and placeholders are those of
 https://airflow.apache.org/docs/apache-airflow-providers/howto/create-custom-providers.html
@@ -61,4 +61,5 @@ def get_provider_info() -> dict[str, Any]:
         "name": "Windlass",
         "description": "Kubernetes clusters, created, kept and repaired by Apache Airflow",
         "connection-types": [_STORE, _MASTER_KEY],
+        "extra-links": ["windlass.airflow.links.ClusterLink"],
     }

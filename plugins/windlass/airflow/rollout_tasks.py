@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.task.trigger_rule import TriggerRule
 
+from windlass.airflow.assets import CHANGED, UPGRADED
 from windlass.airflow.errors import TASK_DEFAULTS
 from windlass.airflow.operators.cluster import ClusterReleaseOperator, RunOutcomeOperator
+from windlass.airflow.operators.creation import ClusterCreateOperator
 from windlass.airflow.operators.rollout import (
     ApplyGateOperator,
-    ClusterCreateOperator,
     UpgradeApprovalOperator,
     UpgradeCheckOperator,
     UpgradeConfirmOperator,
@@ -33,7 +34,7 @@ def apply_tasks(subject: str) -> None:
     """Add the tasks of an apply to the DAG at hand: those of a rollout, and the creation of what is not there yet."""
     gate = ApplyGateOperator(task_id="gate", skips=list(AFTER_GATE), asks="approval", creates="create")
     create = ClusterCreateOperator(task_id="create")
-    gate >> create >> rollout_tasks(subject, gate)
+    gate >> create >> rollout_tasks(subject, gate, CHANGED)
 
 
 PHASES = ("settle_", "trust_", "reissue_", "drop_")
@@ -59,10 +60,12 @@ def rotation_tasks(subject: str) -> None:
     release >> _outcome(before)
 
 
-def rollout_tasks(subject: str, gate: UpgradeGateOperator | None = None) -> UpgradeResultOperator:
+def rollout_tasks(
+    subject: str, gate: UpgradeGateOperator | None = None, tells: Asset = UPGRADED
+) -> UpgradeResultOperator:
     """Add the tasks of a rollout to the DAG at hand, and return the last; `subject` is what its approval asks."""
     gate = gate or UpgradeGateOperator(task_id="gate", skips=list(AFTER_GATE), asks="approval")
-    result, release = _rollout(subject, gate)
+    result, release = _rollout(subject, gate, tells=tells)
     release >> _outcome(result)
     return result
 
@@ -73,7 +76,9 @@ def _outcome(last: BaseOperator) -> BaseOperator:
     return outcome
 
 
-def _rollout(subject: str, gate: UpgradeGateOperator, prefix: str = "") -> tuple[UpgradeResultOperator, BaseOperator]:
+def _rollout(
+    subject: str, gate: UpgradeGateOperator, prefix: str = "", tells: Asset | None = None
+) -> tuple[UpgradeResultOperator, BaseOperator]:
     """Add the tasks of one rollout, but for the judgement of the whole run; return its last, and what ends its lease.
 
     With a `prefix` to the names of its tasks, a DAG may have several of them. Nothing holds the lease while a person is
@@ -108,7 +113,7 @@ def _rollout(subject: str, gate: UpgradeGateOperator, prefix: str = "") -> tuple
         trigger_rule=TriggerRule.NONE_FAILED,
     )
     rollout = _steps(prefix, confirm)
-    verify, result = _end(prefix)
+    verify, result = _end(prefix, tells)
     release = ClusterReleaseOperator(task_id=f"{prefix}release").as_teardown(setups=lease)
 
     gate >> approval >> lease >> check >> changes >> confirm
@@ -130,7 +135,7 @@ def _steps(prefix: str, confirm: UpgradeConfirmOperator) -> MappedOperator:
     ).expand(step=confirm.output)
 
 
-def _end(prefix: str) -> tuple[UpgradeVerifyOperator, UpgradeResultOperator]:
+def _end(prefix: str, tells: Asset | None) -> tuple[UpgradeVerifyOperator, UpgradeResultOperator]:
     """Return the tasks that verify a rollout, and say what it came to."""
     # A rollout that pauses skips what is left of it; one that had nothing to do at all is not verified.
     verify = UpgradeVerifyOperator(
@@ -144,6 +149,7 @@ def _end(prefix: str) -> tuple[UpgradeVerifyOperator, UpgradeResultOperator]:
         gate=f"{prefix}gate",
         confirm=f"{prefix}confirm",
         rollout=f"{prefix}roll",
+        tells=tells,
         trigger_rule=TriggerRule.NONE_FAILED,
     )
     return verify, result

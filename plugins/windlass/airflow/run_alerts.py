@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Context
-from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import (
     AirflowSkipException,
     DownstreamTasksSkipped,
@@ -22,7 +21,8 @@ from airflow.sdk.exceptions import (
     TaskDeferred,
 )
 
-from windlass.airflow.backup_assets import BACKUPS
+from windlass.airflow.assets import BACKUPS
+from windlass.airflow.links import base_url
 from windlass.airflow.notifications import send
 from windlass.airflow.run_context import RunContext, is_by_person, is_by_schedule
 from windlass.domain.cluster_summary import age_of
@@ -197,12 +197,6 @@ def notify_unwatched(context: Context, services: Services) -> None:
             services.notify([notice], context)
         if after != before:
             kept.set(_UNWATCHED, after.value())
-
-
-def base_url() -> str:
-    """Return where people reach this Airflow."""
-    found: str = conf.get("api", "base_url", fallback="") or "http://localhost:8080"
-    return found.rstrip("/")
 
 
 @contextmanager

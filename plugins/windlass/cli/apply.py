@@ -1,4 +1,7 @@
-"""`windlass apply`: bring a cluster to its spec, whatever differs; a cluster that is not there yet is created."""
+"""`windlass apply`: bring a cluster to its spec, whatever differs; a cluster that is not there yet is created.
+
+With `-f` it is all clusters whose specs are in a folder.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,21 @@ from typing import Any
 
 from windlass.cli.runs import run_operation
 from windlass.cli.upgrade import add_rollout_arguments, how_of
+from windlass.errors import SpecError
 from windlass.operation_names import Operation
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `windlass apply`."""
     parser = commands.add_parser("apply", help="bring a cluster to its spec: hosts, roles, flags, add-ons, all of it")
-    parser.add_argument("cluster")
+    parser.add_argument("cluster", nargs="?", default="")
+    parser.add_argument(
+        "-f",
+        "--folder",
+        type=Path,
+        metavar="DIR",
+        help="every spec in the files below this folder; CLUSTER is left out",
+    )
     parser.add_argument("--spec", type=Path, metavar="FILE", help="the spec (default: the stored one once more)")
     parser.add_argument(
         "--gone", metavar="HOST", action="append", default=[], help="left the spec and is gone for good"
@@ -31,6 +42,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _apply(arguments: argparse.Namespace) -> int:
+    if arguments.folder is not None:
+        from windlass.cli.apply_folder import apply_folder
+
+        return apply_folder(arguments)
+    if not arguments.cluster:
+        raise SpecError("which cluster? Give its name, or -f with the folder of the specs of all")
     return run_operation(Operation.APPLY, "apply", conf_of(arguments), arguments)
 
 

@@ -55,11 +55,16 @@ def run_operation(dag_id: Operation, name: str, conf: Mapping[str, Any], argumen
 
 
 def _end(client: AirflowClient, state: DagRunState, form: str) -> int:
-    """Print what the run came to: its result, or why it did not get there."""
+    """Print what the run came to."""
+    result = result_of(client, state)
+    show_document(result, form, lambda: lines_of(result))
+    return 0
+
+
+def result_of(client: AirflowClient, state: DagRunState) -> Any:
+    """Return what a run came to; RefusedError or WindlassError says why it did not get there."""
     if state.state == "success":
-        result = _result(client, state)
-        show_document(result, form, lambda: lines_of(result))
-        return 0
+        return _result(client, state)
     failed = [task for task in client.tasks(state.dag_id, state.run_id) if task.state == "failed"]
     told = "; ".join(_reason(client, state, task) for task in failed) or "see the run in Airflow"
     refused = any(task.task_id in _GATES for task in failed)

@@ -43,14 +43,14 @@ def why_not_everywhere(store: Store, person: Person, right: Right) -> str:
     return next(filter(None, (why_not(store, name, person, right) for name in list_clusters(store))), "")
 
 
-def require_right(run: ClusterRun, *, is_by_person: bool) -> None:
-    """RefusedError if whoever started the run may not, as far as a task can tell: it knows the name, and no roles.
+def require_right(run: ClusterRun, right: Right, *, is_by_person: bool) -> None:
+    """RefusedError if whoever started the run has not the right, as far as a task knows: the name, and no roles.
 
     A run that nobody started is the platform's own, and may do what is scheduled. Roles and teams are judged where they
     are known, in the API server.
     """
     if run.requester or is_by_person:
-        refuse(why_not(run.store, run.name, Person(run.requester, None), right_to_run(run.owner.dag_id)))
+        refuse(why_not(run.store, run.name, Person(run.requester, None), right))
 
 
 def require_approver(run: ClusterRun, name: str) -> None:

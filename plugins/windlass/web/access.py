@@ -8,25 +8,38 @@ from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import get_user
-from fastapi import Depends, HTTPException
+from fastapi import Depends, HTTPException, Path
+from pydantic import AfterValidator
 
 from windlass.domain.spec.access import TEAM_PREFIX
+from windlass.domain.spec.checks.syntax import wrong_label
 from windlass.domain.spec.rights import APPROVE, SEE, Person
 from windlass.effects.store import Store
 from windlass.operation_names import Operation
 from windlass.operations.rights import right_to_run, why_not
 from windlass.web.needs import TheStore
 
-_DAG = Operation.REMEDIATE
+DAG = Operation.REMEDIATE
 """Who may read this DAG may see clusters."""
 
 User = Annotated[Any, Depends(get_user)]
 
 
+def _label(name: str) -> str:
+    if wrong := wrong_label(name):
+        raise ValueError(f"no cluster is called so: {wrong[0]}; {wrong[1]}")
+    return name
+
+
+ClusterName = Annotated[
+    str, Path(max_length=63, description="as in its spec under metadata.name"), AfterValidator(_label)
+]
+
+
 def reader(user: User) -> None:
     """Turn away whoever may not read Windlass's DAGs."""
-    if not get_auth_manager().is_authorized_dag(method="GET", details=DagDetails(id=_DAG), user=user):
-        raise HTTPException(403, f"you may not read the DAG `{_DAG}`, and so not see clusters")
+    if not get_auth_manager().is_authorized_dag(method="GET", details=DagDetails(id=DAG), user=user):
+        raise HTTPException(403, f"you may not read the DAG `{DAG}`, and so not see clusters")
 
 
 def person_of(user: Any) -> Person:
@@ -46,7 +59,7 @@ def may_see(store: Store, cluster: str, user: Any) -> bool:
     return not why_not(store, cluster, person_of(user), SEE)
 
 
-def visible(name: str, user: User, store: TheStore) -> str:
+def visible(name: ClusterName, user: User, store: TheStore) -> str:
     """Return the name of a cluster that the user may see; to others it is as if there were none."""
     if not may_see(store, name, user):
         raise unknown(name)

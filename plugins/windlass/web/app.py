@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import mimetypes
 from collections.abc import Callable
@@ -11,21 +10,19 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from airflow.configuration import conf
-from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
-from windlass.domain.spec.overview import bundle_rows, overview
 from windlass.errors import UnreachableError, WindlassError
 from windlass.operation_names import Operation
-from windlass.web import cluster_pages, command_api, people, spec_api
-from windlass.web.access import User, Visible, airflow_lets_run, reader
+from windlass.web import cluster_pages, spec_api
+from windlass.web.access import DAG, User, airflow_lets_run, reader
 from windlass.web.cluster_list import MOST_SHOWN, Wanted, shown_values, view, visible_clusters
-from windlass.web.cluster_pages import known_cluster
 from windlass.web.needs import TheCatalog, TheKeys, TheStore
+from windlass.web.openapi import describe
 from windlass.web.origin import why_foreign
 from windlass.web.pages import HERE, render
-from windlass.web.prometheus import show_metrics
-from windlass.web.reading import Filter, read_log
+from windlass.web.rest import api_router
 
 log = logging.getLogger(__name__)
 
@@ -37,33 +34,23 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-_MOST = 500
 
 
 def create_app() -> FastAPI:
     """Return the application; every path of it asks who is there, and whether they may read Windlass's DAGs."""
     # Their own pages would be open to everybody: they are no paths with dependencies.
-    app = FastAPI(title="Windlass", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(reader)])
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(reader)])
     app.add_exception_handler(WindlassError, _told)
     app.middleware("http")(_refusing_other_sites)
     app.middleware("http")(_with_headers)
+    app.include_router(api_router())
+    describe(app, DAG)
     for path, act in (
-        ("/api/clusters", list_overviews),
-        ("/api/clusters/{name}", one_overview),
-        ("/api/clusters/{name}/bundles", list_bundles),
-        ("/api/clusters/{name}/log", list_events),
+        ("/api/spec/check", spec_api.check_spec),
+        ("/api/spec/fill", spec_api.fill_spec),
+        ("/api/spec/preview", spec_api.preview_spec),
     ):
-        app.get(path)(act)
-    app.get("/api/clusters/{name}/access")(people.cluster_access)
-    app.post("/api/clusters/{name}/credential")(people.issue_credential)
-    app.post("/api/commands")(command_api.give_command)
-    app.get("/api/commands/{run}")(command_api.read_answer)
-    app.post("/api/clusters/{name}/commands")(command_api.give_cluster_command)
-    app.get("/api/clusters/{name}/commands/{run}")(command_api.read_cluster_answer)
-    app.get("/metrics")(show_metrics)
-    app.post("/api/spec/check")(spec_api.check_spec)
-    app.post("/api/spec/fill")(spec_api.fill_spec)
-    app.post("/api/spec/preview")(spec_api.preview_spec)
+        app.post(path, include_in_schema=False)(act)  # the pages' own
     for path, page in (
         ("/", clusters_page),
         ("/deploy", cluster_pages.deploy_page),
@@ -72,8 +59,8 @@ def create_app() -> FastAPI:
         ("/cluster/{name}/do/{operation}", cluster_pages.action_page),
         ("/cluster/{name}/run/{dag}/{run:path}", cluster_pages.run_part),
     ):
-        app.get(path, response_class=HTMLResponse)(page)
-    app.get("/static/{name}")(static_file)
+        app.get(path, response_class=HTMLResponse, include_in_schema=False)(page)
+    app.get("/static/{name}", include_in_schema=False)(static_file)
     return app
 
 
@@ -95,37 +82,6 @@ async def _refusing_other_sites(request: Request, call_next: Callable[[Request],
 async def _told(_: Request, error: Exception) -> JSONResponse:
     """Tell what went wrong with the store rather than that something did."""
     return JSONResponse({"detail": str(error)}, status_code=502 if isinstance(error, UnreachableError) else 500)
-
-
-def list_overviews(
-    user: User, store: TheStore, keys: TheKeys, catalog: TheCatalog, wanted: Annotated[Wanted, Depends()]
-) -> Response:
-    """Return every cluster that the user may see at a glance; one that cannot be read is told as such, hiding none."""
-    now = datetime.now(UTC)
-    found = view(visible_clusters(store, user, keys), wanted, now)
-    # Plain values already: to have FastAPI look through those of a thousand clusters takes it seconds.
-    return Response(json.dumps(shown_values(found, catalog, now)), media_type="application/json")
-
-
-def one_overview(name: Visible, store: TheStore, keys: TheKeys, catalog: TheCatalog) -> dict[str, Any]:
-    """Return one cluster at a glance."""
-    return overview(known_cluster(name, store, keys), catalog, datetime.now(UTC))
-
-
-def list_bundles(name: Visible, store: TheStore, keys: TheKeys) -> list[dict[str, Any]]:
-    """Return the bundles of a cluster, newest first."""
-    return list(bundle_rows(known_cluster(name, store, keys).backups, datetime.now(UTC)))
-
-
-def list_events(
-    name: Visible,
-    store: TheStore,
-    desired: Annotated[Filter, Depends()],
-    limit: Annotated[int, Query(ge=1, le=_MOST)] = 100,
-    after: str = "",
-) -> list[dict[str, Any]]:
-    """Return the newest events of a cluster's service log, or those after one, newest first."""
-    return read_log(store, name, desired, limit, after)
 
 
 def clusters_page(

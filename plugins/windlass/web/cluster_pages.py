@@ -10,9 +10,8 @@ from typing import Annotated, Any
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from fastapi import Depends, HTTPException, Request
 
-from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec.form import PRESETS, first_spec, read_form, write_form
-from windlass.domain.spec.overview import KnownCluster, bundle_rows, overview
+from windlass.domain.spec.overview import bundle_rows, overview
 from windlass.effects.store import Store
 from windlass.effects.store.read_cluster import read_known
 from windlass.operation_names import Operation
@@ -31,6 +30,7 @@ from windlass.web.cluster_runs import GIVEN_SPECS, ClusterRuns, TheClusterRuns
 from windlass.web.needs import TheCatalog, TheKeys, TheStandings, TheStore
 from windlass.web.pages import render
 from windlass.web.reading import Filter, read_log
+from windlass.web.rest import known_cluster
 from windlass.web.run_views import RunView
 
 _RECENT = timedelta(hours=12)
@@ -59,14 +59,6 @@ class ShownRun:
     may_answer: bool
     is_own: bool
     """Whether the user has started it, who then is not the second person where two must be behind it."""
-
-
-def known_cluster(name: str, store: Store, keys: MasterKeys | None) -> KnownCluster:
-    """Return what the store knows of a cluster; 404 if it knows none."""
-    known = read_known(store, name, keys)
-    if known is None:
-        raise unknown(name)
-    return known
 
 
 def cluster_page(request: Request, name: Visible, page: ThePage) -> str:

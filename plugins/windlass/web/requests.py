@@ -26,8 +26,10 @@ _WIDENING = ("include_future", "include_past")
 """Switches by which a request about one run is about others of its DAG, too."""
 _MANY = "~"
 """How Airflow's API writes "any DAG" or "any run"."""
-OF_ALL = frozenset({Operation.WATCH, Operation.SCHEDULE_BACKUPS, Operation.WATCH_CATALOG})
+OF_ALL = frozenset({Operation.WATCH, Operation.SCHEDULE_BACKUPS, Operation.WATCH_CATALOG, Operation.SYNC_SPECS})
 """DAGs whose runs are about every cluster, whatever cluster their conf names."""
+_SHOW_SPECS = frozenset({Operation.SYNC_SPECS})
+"""Of these, those whose runs say of clusters what only their specs do."""
 OUR_ASSETS = "windlass_"
 """How the names of Windlass's assets begin."""
 
@@ -87,6 +89,8 @@ def view_of(path: str) -> Demand | None:
         return None
     found = _DAG.search(path)
     dag, run = (found["dag"], _RUN.search(found["rest"] or "")) if found else (None, None)
+    if dag in _SHOW_SPECS and run is not None:
+        return Demand((SEE,))
     if dag is None or run is None or _MANY in {dag, run["run"]} or dag in OF_ALL or _READS.fullmatch(run[0]):
         return None
     return Demand((SEE,), run=(dag, run["run"]))

@@ -204,7 +204,7 @@ def test_every_option_of_windlass_can_be_set_from_outside(compose: Sequence[str]
     options = set(re.findall(r'conf\.get\w*\(\s*"windlass",\s*"(\w+)"', sources))
     assert options >= {"connections", "notifiers"}
     given = {f"AIRFLOW__WINDLASS__{option.upper()}": f"{option}-of-the-test" for option in options}
-    given |= {"WINDLASS_WATCH_SHARDS": "3"}
+    given |= {"WINDLASS_WATCH_SHARDS": "3", "WINDLASS_SYNC_SCHEDULE": "*/5 * * * *"}
     told, untold = services_with(compose, {**REQUIRED, **given}), services_with(compose, REQUIRED)
     for name in COMPONENTS:
         assert given.items() <= told[name]["environment"].items()

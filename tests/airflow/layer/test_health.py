@@ -15,7 +15,8 @@ from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
 from unit.services import services_of
 from windlass.airflow import fleet
-from windlass.airflow.assets import REPAIRS, findings_asset, findings_in
+from windlass.airflow.assets import REPAIRS
+from windlass.airflow.findings import findings_asset, findings_in
 from windlass.airflow.operators.health import FindingsDispatchOperator
 from windlass.airflow.sensors.health import ClusterHealthSensor
 from windlass.airflow.triggers import health as triggers

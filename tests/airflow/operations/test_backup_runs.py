@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from unit.backup.examples import manifest
 from unit.services import services_of
 from windlass.airflow.alerts import attempt_of
-from windlass.airflow.backup_assets import BACKUPS, DRILLS
+from windlass.airflow.assets import BACKUPS, DRILLS
 from windlass.airflow.operators import backup
 from windlass.airflow.operators.backup import BackupDispatchOperator, BackupProveOperator, BackupTakeOperator
 from windlass.airflow.run_context import RunContext

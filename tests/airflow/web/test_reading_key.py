@@ -18,8 +18,8 @@ from windlass.effects.bundles import Vault
 from windlass.effects.store import AuthenticatedStore, ClusterRecords, MemoryStore, UnverifiedStore
 from windlass.effects.store.keys import bundle_key
 from windlass.effects.store.read_cluster import read_backups, read_known
-from windlass.web.app import list_overviews
 from windlass.web.cluster_list import Wanted
+from windlass.web.rest import list_clusters
 
 NOW = datetime(2026, 11, 29, 8, 0, tzinfo=UTC)
 SPEC = (Path(__file__).resolve().parents[3] / "include/clusters/ha-3-1.yaml").read_text().replace("ha-3-1", "demo")
@@ -73,7 +73,7 @@ def test_a_proof_that_somebody_else_wrote_is_not_shown(raw: MemoryStore) -> None
 def test_without_a_key_clusters_are_named_with_what_to_do_and_no_proof_is_shown(raw: MemoryStore) -> None:
     shown, user = UnverifiedStore(raw), SimpleAuthManagerUser(username="ada", role="admin")
 
-    (found,) = json.loads(list_overviews(user, shown, None, Catalog({}), Wanted()).body)
+    (found,) = json.loads(list_clusters(user, shown, None, Catalog({}), Wanted()).body)
     assert found["name"] == "demo"
     assert "windlass store reading-key" in found["error"]
     assert read_backups(shown, "demo", None).proven == {}

@@ -311,6 +311,24 @@ def test_what_a_run_said_is_read_by_whom_its_cluster_lets_see(
     assert api.get(url, headers=login("user", "zoe")).status_code == 200
 
 
+@pytest.mark.parametrize("conf", [{}, {"cluster": "free"}])
+def test_who_has_all_specs_applied_may_operate_every_cluster_whatever_a_run_says_of_itself(
+    api: TestClient, conf: dict[str, str]
+) -> None:
+    def status(*who: Any) -> int:
+        body = {"logical_date": None, "conf": conf}
+        return int(api.post("/api/v2/dags/sync_specs/dagRuns", json=body, headers=login(*who)).status_code)
+
+    assert [status("user"), status("viewer", "zoe"), status("user", "zoe")] == [403, 403, 200]
+
+
+@pytest.mark.parametrize("run", ["some", "~"])
+def test_what_a_run_says_of_all_specs_is_for_who_sees_every_cluster(api: TestClient, run: str) -> None:
+    url = f"/api/v2/dags/sync_specs/dagRuns/{run}/taskInstances/look/xcomEntries/report"
+    assert api.get(url, headers=login("user")).status_code == 403
+    assert api.get(url, headers=login("user", "zoe")).status_code == 200
+
+
 def test_logs_are_read_while_the_store_does_not_answer(pages: TestClient) -> None:
     url = "/api/v2/dags/apply_cluster/dagRuns/run-theirs/taskInstances/plan/logs/1"
     assert guarded(UnreachableError("s3: away")).get(url, headers=login("viewer")).status_code == 200

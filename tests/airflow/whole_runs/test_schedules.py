@@ -21,7 +21,7 @@ def test_a_schedule_backs_a_cluster_up_and_proves_the_bundle(new: New) -> None:
     assert dispatched.partitions == {"windlass_backups": ["demo"]}
     backup = world.run_by_schedule("etcd_backup", "demo")
     assert backup.results["take"]["source"] == "cp-1"
-    assert backup.partitions == {"windlass_drills": ["demo"]}
+    assert backup.partitions == {"windlass_drills": ["demo"], "windlass_backed_up": ["demo"]}
     drill = world.run_by_schedule("restore_drill", "demo")
 
     assert set(drill.states.values()) == {"success"}

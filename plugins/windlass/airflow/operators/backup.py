@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
 from windlass.airflow.alerts import attempt_of, notify_alert
-from windlass.airflow.backup_assets import BACKUPS, DRILLS
+from windlass.airflow.assets import BACKED_UP, BACKUPS, DRILLS
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_alerts import notify_paused, notify_unwatched
@@ -53,6 +54,11 @@ class BackupTakeOperator(ClusterOperator):
     """Takes one bundle. Where that is not safe now, or one is being taken already, a scheduled run is skipped."""
 
     longest = BUNDLE
+    announces = BACKED_UP
+
+    def news(self, result: Any) -> Mapping[str, Any]:
+        """Return which bundle was taken."""
+        return {"bundle": result["bundle"]}
 
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return the bundle's id, what is in it, and how long each step took."""

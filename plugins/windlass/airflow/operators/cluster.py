@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from airflow.sdk import Context
 
 from windlass.airflow.approval import ClusterApprovalOperator
+from windlass.airflow.assets import CREATED, DELETED
 from windlass.airflow.deletion import deletion_request
 from windlass.airflow.given import given_spec
-from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.operators.base import ClusterOperator, SpecOperator
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.time_limits import WORK
+from windlass.domain.spec.rights import DELETE
 from windlass.operations.apply.certificates import issue_and_install
 from windlass.operations.apply.delete import (
     announce_at_once,
@@ -31,7 +34,7 @@ from windlass.operations.outcome import require_end
 from windlass.operations.two_people import TwoPeople
 
 
-class ClusterValidateOperator(ClusterOperator):
+class ClusterValidateOperator(SpecOperator):
     """Checks the spec that was given, or the stored one, against itself, the catalog and the other clusters."""
 
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
@@ -48,7 +51,7 @@ class ClusterValidateOperator(ClusterOperator):
         }
 
 
-class ClusterLeaseOperator(ClusterOperator):
+class ClusterLeaseOperator(SpecOperator):
     """Takes the cluster's lease for this run, so that no other changes it meanwhile, and stores the spec given."""
 
     def act(self, context: Context, run: RunContext) -> str:
@@ -113,6 +116,8 @@ class ClusterServicesOperator(ClusterOperator):
 class ClusterVerifyOperator(ClusterOperator):
     """Uses the cluster as its users will, and fails with host, component and reason where that does not work."""
 
+    announces = CREATED
+
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was shown to work."""
         with run.working() as at_work:
@@ -123,11 +128,26 @@ class ClusterVerifyOperator(ClusterOperator):
 
 
 class ClusterConfirmOperator(ClusterOperator):
-    """Goes on only if the cluster's name was typed as confirmation; if only planned, `skips` are skipped."""
+    """Goes on only if the cluster's name is given once more, as `confirm_name`; if only planned, `skips` are skipped.
 
-    def __init__(self, *, skips: list[str], **options: Any) -> None:
+    `gone` are hosts that will never answer again.
+    """
+
+    template_fields: Collection[str] = (*ClusterOperator.template_fields, "confirm_name", "gone", "plan_only")
+    asks_again = True
+    right = DELETE
+
+    def __init__(
+        self,
+        *,
+        skips: list[str],
+        confirm_name: str | None = None,
+        gone: Sequence[str] | None = None,
+        plan_only: bool | str | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
-        self.skips = skips
+        self.skips, self.confirm_name, self.gone, self.plan_only = skips, confirm_name, gone, plan_only
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the hosts that the cluster will be taken off; RefusedError without the right confirmation."""
@@ -143,12 +163,14 @@ class ClusterConfirmOperator(ClusterOperator):
 class DeletionApprovalOperator(ClusterApprovalOperator):
     """Asks somebody else than who started the run, where the spec wants two people; nobody is asked elsewhere."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, confirm: str = "confirm", **options: Any) -> None:
         super().__init__(
             **{
-                "subject": "Delete cluster {{ params.cluster }}?",
-                "body": "What is on {{ ti.xcom_pull(task_ids='confirm') | join(', ') }} is lost. "
-                "{{ 'Its bundles are deleted too.' if params.keep_backups is false else 'Its bundles stay.' }}",
+                "subject": "Delete cluster {{ task.cluster or params.cluster }}?",
+                "body": f"What is on {{{{ ti.xcom_pull(task_ids='{confirm}') | join(', ') }}}} is lost. "
+                "{{ 'Its bundles are deleted too.' if "
+                "(task.request.keep_backups if task.request else params.keep_backups) | string | lower == 'false' "
+                "else 'Its bundles stay.' }}",
                 **options,
             }
         )
@@ -168,11 +190,20 @@ class ClusterDeletionLeaseOperator(ClusterOperator):
     `approval` is the task that asks the second person.
     """
 
+    template_fields: Collection[str] = (*ClusterOperator.template_fields, "gone", "keep_backups")
     asks_again = True
+    right = DELETE
 
-    def __init__(self, *, approval: str, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        approval: str,
+        gone: Sequence[str] | None = None,
+        keep_backups: bool | str | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
-        self.approval = approval
+        self.approval, self.gone, self.keep_backups = approval, gone, keep_backups
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
@@ -196,10 +227,16 @@ class ClusterDrainOperator(ClusterOperator):
 class ClusterRemoveOperator(ClusterOperator):
     """Takes the cluster off its hosts: stacks, units, data, network; they come back reusable.
 
-    Hosts that a provider made for the cluster are destroyed instead.
+    Hosts that a provider made for the cluster are destroyed instead; `gone` are those that will never answer again.
     """
 
+    template_fields: Collection[str] = (*ClusterOperator.template_fields, "gone")
     longest = WORK
+    right = DELETE
+
+    def __init__(self, *, gone: Sequence[str] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.gone = gone
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was removed by host; the error names every host that it could not be removed from."""
@@ -215,6 +252,14 @@ class ClusterForgetOperator(ClusterOperator):
     It holds the lease by then, which is not given without the second person where the spec wants two.
     """
 
+    template_fields: Collection[str] = (*ClusterOperator.template_fields, "keep_backups")
+    right = DELETE
+    announces = DELETED
+
+    def __init__(self, *, keep_backups: bool | str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.keep_backups = keep_backups
+
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the keys that were removed; the service log and the lease stay, as the record of what was done."""
         keep_leases(run)
@@ -225,9 +270,11 @@ class ClusterForgetOperator(ClusterOperator):
 class ClusterRecordOperator(ClusterOperator):
     """Writes what the run did to the cluster's service log, and the observation that pages show."""
 
-    def __init__(self, *, steps: list[str], **options: Any) -> None:
+    template_fields: Collection[str] = (*ClusterOperator.template_fields, "plan_only")
+
+    def __init__(self, *, steps: list[str], plan_only: bool | str | None = None, **options: Any) -> None:
         super().__init__(**options)
-        self.steps = steps
+        self.steps, self.plan_only = steps, plan_only
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return the line that was written; a run that only planned writes none."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from airflow.sdk import Context
 
 from windlass.airflow.alerts import attempt_of
+from windlass.airflow.assets import PROVEN
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext, is_by_person
 from windlass.airflow.time_limits import BUNDLE
@@ -16,7 +18,13 @@ from windlass.operations.backup.take import Stopwatch
 
 
 class DrillChooseOperator(ClusterOperator):
-    """Chooses the bundle that the param `bundle` names, by id, by time, or the newest."""
+    """Chooses the bundle that `bundle` names, by id, by time, or the newest."""
+
+    template_fields: Collection[str] = (*ClusterOperator.template_fields, "bundle")
+
+    def __init__(self, *, bundle: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.bundle = bundle
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return the bundle's id; RefusedError if there is none."""
@@ -26,13 +34,22 @@ class DrillChooseOperator(ClusterOperator):
 
 
 class DrillRunOperator(ClusterOperator):
-    """Restores the chosen bundle on one host and compares; fails, and tells people, unless that proves it."""
+    """Restores the bundle that the task `choose` chose, on one host, and compares; fails unless that proves it."""
 
     longest = BUNDLE
+    announces = PROVEN
+
+    def __init__(self, *, choose: str = "choose", **options: Any) -> None:
+        super().__init__(**options)
+        self.choose = choose
+
+    def news(self, result: Any) -> Mapping[str, Any]:
+        """Return which bundle was proven."""
+        return {"bundle": result["bundle"]}
 
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return what was compared and how long each step took; IntegrityError if the bundle is not proven."""
-        bundle = BundleId.parse(context["ti"].xcom_pull(task_ids="choose"))
+        bundle = BundleId.parse(context["ti"].xcom_pull(task_ids=self.choose))
         record = prove_bundle(run, attempt_of(context, run, self.retries), bundle, Stopwatch(tell=self.log.info))
         return {
             "bundle": record.bundle,

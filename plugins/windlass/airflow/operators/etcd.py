@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from airflow.sdk import Context
@@ -15,9 +16,13 @@ from windlass.operations.etcd.replacement_run import plan_replacement_run, repla
 class EtcdPlanReplacementOperator(ClusterOperator):
     """Shows what replacing a member would do to quorum, step by step; if nothing is to be done, `skips` are skipped."""
 
-    def __init__(self, *, skips: list[str], **options: Any) -> None:
+    template_fields: Collection[str] = (*ClusterOperator.template_fields, "host", "plan_only")
+
+    def __init__(
+        self, *, skips: list[str], host: str | None = None, plan_only: bool | str | None = None, **options: Any
+    ) -> None:
         super().__init__(**options)
-        self.skips = skips
+        self.skips, self.host, self.plan_only = skips, host, plan_only
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the steps; RefusedError with the reason where one of them is not allowed."""
@@ -31,9 +36,14 @@ class EtcdPlanReplacementOperator(ClusterOperator):
 
 
 class EtcdReplaceMemberOperator(ClusterOperator):
-    """Replaces the member on the host that the param `host` names, if starting it is not enough."""
+    """Replaces the member on the host `host`, if starting it is not enough."""
 
+    template_fields: Collection[str] = (*ClusterOperator.template_fields, "host")
     longest = WORK
+
+    def __init__(self, *, host: str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.host = host
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was done; RefusedError with the reason where quorum would not hold."""

@@ -7,8 +7,9 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from windlass.airflow.assets import REPAIRS, findings_in
+from windlass.airflow.assets import REPAIRS
 from windlass.airflow.errors import TASK_DEFAULTS
+from windlass.airflow.findings import findings_in
 from windlass.airflow.time_limits import LOOK
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from airflow.sdk import Context
 
 from windlass.airflow.given import given_spec
-from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.operators.base import ClusterOperator, SpecOperator
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.time_limits import WORK
 from windlass.operations.apply.make_hosts import make_hosts
@@ -19,17 +19,18 @@ from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.etcd.bootstrap import start_etcd
 
 
-class HostProvisionOperator(ClusterOperator):
+class HostProvisionOperator(SpecOperator):
     """Makes the hosts that the spec wants, through its host provider; `static` ones are there already.
 
     A run that only plans says which hosts would be made; then there is nothing to look at yet, and `skips` are skipped.
     """
 
     longest = WORK
+    template_fields: Collection[str] = (*SpecOperator.template_fields, "plan_only")
 
-    def __init__(self, *, skips: list[str], **options: Any) -> None:
+    def __init__(self, *, skips: list[str], plan_only: bool | str | None = None, **options: Any) -> None:
         super().__init__(**options)
-        self.skips = skips
+        self.skips, self.plan_only = skips, plan_only
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return the names of the hosts that were made or started, or would be."""
@@ -44,16 +45,18 @@ class HostProvisionOperator(ClusterOperator):
         return made
 
 
-class HostPreflightOperator(ClusterOperator):
+class HostPreflightOperator(SpecOperator):
     """Looks at every host, tells every problem of all of them at once, and plans; nothing is changed yet.
 
     If nothing is to be done, or only the plan was asked for, the steps after it (`skips`) are skipped. What a run that
     died left to do, such as to verify, cannot be seen on hosts: then they are not skipped.
     """
 
-    def __init__(self, *, skips: list[str], **options: Any) -> None:
+    template_fields: Collection[str] = (*SpecOperator.template_fields, "plan_only")
+
+    def __init__(self, *, skips: list[str], plan_only: bool | str | None = None, **options: Any) -> None:
         super().__init__(**options)
-        self.skips = skips
+        self.skips, self.plan_only = skips, plan_only
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return the plan by host; RefusedError lists every problem of every host."""

@@ -7,8 +7,9 @@ from typing import Any
 from airflow.sdk import Context
 
 from windlass.airflow.approval import ClusterApprovalOperator
+from windlass.airflow.assets import RECOVERED
 from windlass.airflow.given import given_spec
-from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.operators.base import RequestOperator
 from windlass.airflow.recovery import PLAN, recovery_plan, recovery_request
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.time_limits import WORK
@@ -24,7 +25,7 @@ from windlass.operations.recovery.recovery_run import (
 from windlass.operations.two_people import TwoPeople
 
 
-class RecoveryPlanOperator(ClusterOperator):
+class RecoveryPlanOperator(RequestOperator):
     """Chooses and verifies the bundle, looks at what is left, and says what is lost; nothing is changed.
 
     If only the plan was asked for, `skips` are skipped.
@@ -50,7 +51,7 @@ class RecoveryApprovalOperator(ClusterApprovalOperator):
     def __init__(self, **options: Any) -> None:
         super().__init__(
             **{
-                "subject": "Recover cluster {{ params.cluster }} from a backup?",
+                "subject": "Recover cluster {{ task.cluster or params.cluster }} from a backup?",
                 "body": f"{{{{ ti.xcom_pull(task_ids='{PLAN}')['question'] }}}}",
                 **options,
             }
@@ -66,7 +67,7 @@ class RecoveryApprovalOperator(ClusterApprovalOperator):
         return two_people_for(RunContext.of(context), spec, recovery_plan(context))
 
 
-class RecoveryLeaseOperator(ClusterOperator):
+class RecoveryLeaseOperator(RequestOperator):
     """Takes the lease, and stores spec and keys of the bundle where the store lacks them.
 
     A repair run, which a disaster starts too, is waited for: it ends as soon as it sees that it cannot help.
@@ -89,7 +90,7 @@ class RecoveryLeaseOperator(ClusterOperator):
         return str(run.owner)
 
 
-class RecoveryRestoreOperator(ClusterOperator):
+class RecoveryRestoreOperator(RequestOperator):
     """Restores beside the old data, looks once more whether that is still right, and switches over."""
 
     longest = WORK
@@ -102,7 +103,7 @@ class RecoveryRestoreOperator(ClusterOperator):
         return {"recovery": recovery, "first_write": first_write}
 
 
-class RecoverySettleOperator(ClusterOperator):
+class RecoverySettleOperator(RequestOperator):
     """Restarts kubelets, removes the nodes of hosts that are gone, applies the foundation services."""
 
     longest = WORK
@@ -113,8 +114,10 @@ class RecoverySettleOperator(ClusterOperator):
             return list(settle_cluster(at_work, recovery_plan(context), self.log.info))
 
 
-class RecoveryVerifyOperator(ClusterOperator):
+class RecoveryVerifyOperator(RequestOperator):
     """Uses the cluster as its users will, as after a creation, and writes what was done to the service log."""
+
+    announces = RECOVERED
 
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was shown to work."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
+from typing import Any
 
 from airflow.sdk import Context
 
-from windlass.airflow.assets import REPAIRS, findings_in
+from windlass.airflow.assets import REPAIRS
+from windlass.airflow.findings import findings_in
 from windlass.airflow.operators.base import ClusterOperator
 from windlass.airflow.run_context import RunContext, is_by_person
 from windlass.domain.notice import Notice
@@ -19,7 +21,16 @@ from windlass.operations.remediation.contend import Waiting
 
 
 class ClusterHealOperator(ClusterOperator):
-    """Remediates the cluster that the run's partition or its param `cluster` names, until nothing is left to do now."""
+    """Remediates the cluster that the run's partition or its param `cluster` names, until nothing is left to do now.
+
+    `finding` is the id of the only one to be remedied.
+    """
+
+    template_fields: Collection[str] = (*ClusterOperator.template_fields, "finding", "plan_only")
+
+    def __init__(self, *, finding: str | None = None, plan_only: bool | str | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self.finding, self.plan_only = finding, plan_only
 
     def act(self, context: Context, run: RunContext) -> dict[str, list[str]]:
         """Return what was done, what failed, what is deferred, and what needs an operator."""

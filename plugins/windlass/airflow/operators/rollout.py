@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import Context
+from airflow.sdk import Asset, Context
 
 from windlass.airflow.approval import ClusterApprovalOperator
-from windlass.airflow.errors import TASK_DEFAULTS
-from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.operators.base import RequestOperator
 from windlass.airflow.rollout import IS_COMPLETE, upgrade_request, upgrade_run
-from windlass.airflow.run_alerts import mark_told
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.step_order import require_step_order
 from windlass.airflow.time_limits import STEP
@@ -45,7 +42,7 @@ BEFORE = "before"
 """The XCom key of who had the lease before this run."""
 
 
-class UpgradeGateOperator(ClusterOperator):
+class UpgradeGateOperator(RequestOperator):
     """Looks at everything that an upgrade could stumble over, and plans it; nothing is changed.
 
     If nothing is to be done, or only the plan was asked for, the steps after it (`skips`) are skipped. Else the task
@@ -104,36 +101,6 @@ class ApplyGateOperator(UpgradeGateOperator):
         return self.hand_over(context, run, request, also=[self.creates])
 
 
-class ClusterCreateOperator(TriggerDagRunOperator):
-    """Has a run of its own create the cluster, with this run's spec, and waits for its end."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(
-            trigger_dag_id=Operation.CREATE,
-            trigger_run_id="apply__{{ run_id }}",
-            wait_for_completion=True,
-            # A try that was killed has triggered the run already, which goes on from where it is.
-            reset_dag_run=True,
-            poke_interval=10,
-            deferrable=True,
-            **{**TASK_DEFAULTS, **options},
-        )
-
-    def execute(self, context: Context) -> None:
-        """Trigger the run with what this one was given; the task fails if that run does."""
-        given = ("cluster", "spec", "plan_only", "reason")
-        self.conf = {name: context["params"].get(name) for name in given if context["params"].get(name) is not None}
-        super().execute(context)
-
-    def execute_complete(self, context: Context, event: tuple[str, dict[str, Any]]) -> None:
-        """End as the other run did, whose failure people are told of: once is enough."""
-        try:
-            super().execute_complete(context, event)
-        except Exception as error:
-            mark_told(context, str(error))
-            raise
-
-
 class UpgradeApprovalOperator(ClusterApprovalOperator):
     """Asks a person with the plan in front of them, unless spec, window or the run's params say that none is needed.
 
@@ -161,7 +128,7 @@ def _approval(run: RunContext, params: Mapping[str, Any]) -> Approval:
     return approval_for(run, **switches)
 
 
-class UpgradeLeaseOperator(ClusterOperator):
+class UpgradeLeaseOperator(RequestOperator):
     """Takes the cluster's lease for this run; the spec is stored at the end, when it is true.
 
     Where nobody was asked, and the gate has planned a moment ago, the tasks that look again (`skips`) are skipped.
@@ -182,7 +149,7 @@ class UpgradeLeaseOperator(ClusterOperator):
         return str(run.owner)
 
 
-class UpgradeCheckOperator(ClusterOperator):
+class UpgradeCheckOperator(RequestOperator):
     """Plans again, now that nobody else changes the cluster, and compares the plan with the one that was approved.
 
     If it is the same, or nobody was asked, nobody is asked again: the tasks that would (`skips`) are skipped.
@@ -203,7 +170,7 @@ class UpgradeCheckOperator(ClusterOperator):
         return checked.value()
 
 
-class UpgradeConfirmOperator(ClusterOperator):
+class UpgradeConfirmOperator(RequestOperator):
     """Gives the steps to do, under the lease: those of the approved plan, and no others.
 
     `changes` is the task that asks about a plan which has changed since; where `check` was skipped, nobody was asked.
@@ -236,7 +203,7 @@ class UpgradeConfirmOperator(ClusterOperator):
         return planned_just_now(run, request, handed, before, self.log.info) or check_again(run, request, self.log.info)
 
 
-class UpgradeStepOperator(ClusterOperator):
+class UpgradeStepOperator(RequestOperator):
     """Does one step of the rollout; mapped over all of them, one at a time, each in its turn."""
 
     longest = STEP
@@ -253,7 +220,7 @@ class UpgradeStepOperator(ClusterOperator):
         return self.tell(do_upgrade_step(run, request, step, self.log.info))
 
 
-class UpgradeVerifyOperator(ClusterOperator):
+class UpgradeVerifyOperator(RequestOperator):
     """Uses the cluster as its users will; if the rollout is complete, the new spec is the cluster's from now on."""
 
     def __init__(self, *, confirm: str, rollout: str, **options: Any) -> None:
@@ -270,15 +237,21 @@ class UpgradeVerifyOperator(ClusterOperator):
         return list(shown)
 
 
-class UpgradeResultOperator(ClusterOperator):
+class UpgradeResultOperator(RequestOperator):
     """Says in one value what the run came to, and writes it to the cluster's service log.
 
-    It gives the lease back too: steps that were tried again after the run's end have taken it again.
+    It gives the lease back too: steps that were tried again after the run's end have taken it again. `tells` is what
+    other DAGs are told of where all was done.
     """
 
-    def __init__(self, *, gate: str, confirm: str, rollout: str, **options: Any) -> None:
+    def __init__(self, *, gate: str, confirm: str, rollout: str, tells: Asset | None = None, **options: Any) -> None:
+        self.announces = tells
         super().__init__(**options)
         self.gate, self.confirm, self.rollout = gate, confirm, rollout
+
+    def news(self, result: Any) -> Mapping[str, Any] | None:
+        """Return between which releases, unless nothing was done, or not all of it."""
+        return {one: result[one] for one in ("from", "to")} if result["state"] == "done" else None
 
     def act(self, context: Context, run: RunContext) -> dict[str, Any]:
         """Return the result: `state` is planned, nothing, done or paused."""
@@ -286,7 +259,7 @@ class UpgradeResultOperator(ClusterOperator):
         return end_upgrade_run(run, ended, self.log.info)
 
 
-class UpgradePauseOperator(ClusterOperator):
+class UpgradePauseOperator(RequestOperator):
     """Asks the rollout that is at work to pause before its next step. Needs no lease, and changes no host."""
 
     def act(self, context: Context, run: RunContext) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from windlass.airflow.operators.base import ClusterOperator
+from windlass.airflow.operators.base import RequestOperator
 from windlass.airflow.operators.rollout import UpgradeGateOperator
 from windlass.airflow.rollout import upgrade_request
 from windlass.airflow.run_context import RunContext
@@ -16,7 +16,7 @@ from windlass.operations.rollout.revive import revive
 from windlass.operations.rollout.rotation import prepare_rotation
 
 
-class RotationPrepareOperator(ClusterOperator):
+class RotationPrepareOperator(RequestOperator):
     """Makes the new authorities and keys of a rotation and stores them; nothing uses them yet."""
 
     def act(self, context: Context, run: RunContext) -> list[str]:
@@ -27,7 +27,7 @@ class RotationPrepareOperator(ClusterOperator):
         return list(prepare_rotation(run, [Rotated(one) for one in request.rotates]))
 
 
-class RotationReviveOperator(ClusterOperator):
+class RotationReviveOperator(RequestOperator):
     """Brings new certificates to all hosts at once where those that they have are over; else it does nothing."""
 
     longest = WORK

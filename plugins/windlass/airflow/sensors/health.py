@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 
 from windlass.airflow.errors import TASK_DEFAULTS, ending_on_permanent_errors
 from windlass.airflow.fleet import look
+from windlass.airflow.links import ClusterLink
 from windlass.airflow.triggers.health import ClusterHealthyTrigger
 from windlass.domain.health.readiness import Readiness
 
@@ -21,6 +22,7 @@ class ClusterHealthSensor(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("cluster",)
+    operator_extra_links: Collection[BaseOperatorLink] = (ClusterLink(),)
 
     def __init__(
         self,

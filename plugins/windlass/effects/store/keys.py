@@ -73,6 +73,11 @@ def told_failures_key(cluster: str) -> str:
     return f"{cluster_prefix(cluster)}told-failures.json"
 
 
+def followed_key(cluster: str) -> str:
+    """Return the key of which text of which file the cluster was brought to last; it outlives the cluster."""
+    return f"{cluster_prefix(cluster)}followed.json"
+
+
 def pki_key(cluster: str) -> str:
     """Return the key of the sealed PKI; also the context that it is sealed for, on hosts too."""
     return f"{cluster_prefix(cluster)}pki/pki.sealed"

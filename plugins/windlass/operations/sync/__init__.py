@@ -1,0 +1,1 @@
+"""Bringing clusters to the specs that files have."""
