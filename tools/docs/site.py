@@ -81,7 +81,10 @@ def _in_site(link: re.Match[str], path: str) -> str:
 
 
 def _expanded(entries: list[Any], root: Path) -> list[Any]:
-    return [{title: _expanded_one(entry, root) for title, entry in one.items()} for one in entries]
+    return [
+        one if isinstance(one, str) else {title: _expanded_one(entry, root) for title, entry in one.items()}
+        for one in entries
+    ]
 
 
 def _expanded_one(entry: Any, root: Path) -> Any:
