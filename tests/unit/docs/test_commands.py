@@ -153,7 +153,9 @@ def test_a_line_that_is_wrong_is_noticed(line: str, monkeypatch: pytest.MonkeyPa
         check_line(found)
 
 
-@pytest.mark.parametrize("text", ["windlass no-such", "windlass backup no-such", "windlass log --no-such", "make no-such"])
+@pytest.mark.parametrize(
+    "text", ["windlass no-such", "windlass backup no-such", "windlass log --no-such", "make no-such"]
+)
 def test_a_mention_that_is_wrong_is_noticed(text: str) -> None:
     with pytest.raises(WrongUse):
         check_mention(text)
