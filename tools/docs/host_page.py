@@ -49,8 +49,8 @@ def host_page() -> str:
             ),
             *_traffic(),
             "",
-            "SSH (the port of `hosts.ssh`) is reached by Windlass, and by other hosts, which tell by it one that is down",
-            "from one that is cut off.",
+            "SSH (the port of `hosts.ssh`) is reached by Windlass, and by other hosts, which tell by it whether one is",
+            "down or cut off.",
             *("", "## Labels and annotations", "", "| name | what |", "|---|---|", *labels),
             "",
         )

@@ -1,4 +1,4 @@
-"""Each command line of the documentation is one that the parser takes, each `make` target and each run's conf is there."""
+"""Each command line of the documentation is one that the parser takes; `make` targets and params of runs are there."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _END = re.compile(r"\s#.*$|\s*(?:\||>|&&|;|&(?!&)|\)).*$")
 _RUN = re.compile(r"/dags/(\w+)/dagRuns[^/].*?-d ['\"](\{.*?\})['\"]\s*$", re.DOTALL | re.MULTILINE)
 
 
-class WrongUse(Exception):
+class WrongUseError(Exception):
     """What the parser says of a command line."""
 
 
@@ -88,23 +88,23 @@ def check_mention(text: str) -> None:
         if word.startswith("-"):
             options |= {option for action in parser._actions for option in action.option_strings}
             if word.partition("=")[0] not in options:
-                raise WrongUse(f"`{text}`: {parser.prog} has no {word}")
+                raise WrongUseError(f"`{text}`: {parser.prog} has no {word}")
         elif below and word in below[0].choices:
             parser = below[0].choices[word]
         elif below and below[0].required and not word.isupper():
-            raise WrongUse(f"`{text}`: {parser.prog} has no {word}")
+            raise WrongUseError(f"`{text}`: {parser.prog} has no {word}")
 
 
 def check_target(text: str) -> None:
     words = [word for word in shlex.split(text)[1:] if "=" not in word]
     if unknown := [word for word in words if word not in TARGETS]:
-        raise WrongUse(f"`{text}`: the Makefile has no {', '.join(unknown)}")
+        raise WrongUseError(f"`{text}`: the Makefile has no {', '.join(unknown)}")
 
 
 @pytest.fixture(autouse=True)
 def parser_that_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     def error(parser: argparse.ArgumentParser, message: str) -> NoReturn:
-        raise WrongUse(f"{parser.prog}: {message}")
+        raise WrongUseError(f"{parser.prog}: {message}")
 
     monkeypatch.setattr(argparse.ArgumentParser, "error", error)
 
@@ -116,7 +116,7 @@ def test_each_command_of_a_page_is_one_that_there_is(page: str) -> None:
         for text in found:
             try:
                 check(text)
-            except (WrongUse, ValueError) as error:
+            except (WrongUseError, ValueError) as error:
                 wrong.append(f"{text}: {error}")
     assert wrong == []
 
@@ -149,7 +149,7 @@ def test_a_line_that_is_wrong_is_noticed(line: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
     (found,) = lines("page.md")
     assert found == line
-    with pytest.raises(WrongUse):
+    with pytest.raises(WrongUseError):
         check_line(found)
 
 
@@ -157,5 +157,5 @@ def test_a_line_that_is_wrong_is_noticed(line: str, monkeypatch: pytest.MonkeyPa
     "text", ["windlass no-such", "windlass backup no-such", "windlass log --no-such", "make no-such"]
 )
 def test_a_mention_that_is_wrong_is_noticed(text: str) -> None:
-    with pytest.raises(WrongUse):
+    with pytest.raises(WrongUseError):
         check_mention(text)

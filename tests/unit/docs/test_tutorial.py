@@ -1,4 +1,4 @@
-"""The tutorial can be followed: its commands are a script, of programs that are there, and its change is a right spec."""
+"""The tutorial can be followed: its commands are a script of programs that are there, its change is a right spec."""
 
 from __future__ import annotations
 
