@@ -25,9 +25,9 @@ Form = Mapping[str, Any]
 
 
 def _whole(pattern: str | re.Pattern[str], **more: Any) -> Form:
-    """Return the form of a text that is all of a pattern; JSON Schema's own search for it anywhere."""
+    """Return the form of a text that is all of a pattern; JSON Schema searches for it anywhere, and Python lets a last line break pass."""
     text = pattern if isinstance(pattern, str) else pattern.pattern
-    return {"pattern": f"^(?:{text})$", **more}
+    return {"pattern": rf"^(?:{text})(?!\n)$", **more}
 
 
 _DNS_NAME = _whole(rf"{LABEL.pattern}(\.{LABEL.pattern})*", maxLength=253)
