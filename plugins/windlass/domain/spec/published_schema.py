@@ -25,7 +25,10 @@ Form = Mapping[str, Any]
 
 
 def _whole(pattern: str | re.Pattern[str], **more: Any) -> Form:
-    """Return the form of a text that is all of a pattern; JSON Schema searches for it anywhere, and Python lets a last line break pass."""
+    """Return the form of a text that is all of a pattern, for which JSON Schema searches anywhere.
+
+    Editors search with the patterns of JavaScript, where `$` is the very end, and some with Python's, where it is not.
+    """
     text = pattern if isinstance(pattern, str) else pattern.pattern
     return {"pattern": rf"^(?:{text})(?!\n)$", **more}
 
