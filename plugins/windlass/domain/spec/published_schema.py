@@ -36,7 +36,7 @@ def _whole(pattern: str | re.Pattern[str], **more: Any) -> Form:
 _DNS_NAME = _whole(rf"{LABEL.pattern}(\.{LABEL.pattern})*", maxLength=253)
 _ADDRESS: Form = {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
 _REACHED: Form = {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}, {"format": "hostname"}]}
-_RANGE = _whole(r"[0-9A-Fa-f.:]+/[0-9]{1,3}")
+_RANGE = _whole(r"[0-9A-Fa-f.:]+/[0-9.]+")
 _CRON = _whole(r"\s*\S+(\s+\S+){4}\s*", examples=["*/5 * * * *"])
 _PARAMETERS = _whole(PARAMETER)
 FORMS: Mapping[str, Form] = {
@@ -49,15 +49,15 @@ FORMS: Mapping[str, Form] = {
     "Host.secondaryAddress": _ADDRESS,
     "Host.taints[]": _whole(rf"[^=:]+(=[^:]*)?:({'|'.join(EFFECTS)})"),
     "Host.sysctls{}": _PARAMETERS,
-    "Api.endpoint": _whole(r"([^:/\[\]]+|\[[0-9a-f:.]+\]):[0-9]{1,5}", examples=["k8s.example.com:6443"]),
+    "Api.endpoint": _whole(r"([^:/\[\]]+|\[[0-9a-f:.]+\]):[0-9]+", examples=["k8s.example.com:6443"]),
     "Api.virtualAddress": _ADDRESS,
-    "Oidc.issuer": {"pattern": "^https://"},
+    "Oidc.issuer": {"pattern": "^[Hh][Tt][Tt][Pp][Ss]://"},
     "Network.podCidr": _RANGE,
     "Network.serviceCidr": _RANGE,
     "Network.podCidrs[]": _RANGE,
     "Network.serviceCidrs[]": _RANGE,
     "Network.clusterDomain": _DNS_NAME,
-    "Artifacts.mirror": {"pattern": "^https?://"},
+    "Artifacts.mirror": {"pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"},
     "ClusterSpec.components{}": {"enum": sorted(COMPONENTS)},
     "Component.extraArgs{}": _whole(FLAG),
     "ClusterSpec.health{}": _DNS_NAME,
