@@ -15,7 +15,7 @@ DOCS = "docs"
 OUTSIDE = {"README.md": "index.md", **{name: name for name in ("SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md")}}
 """Pages at the repository's top, and what they are called in the site."""
 _LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)#\s]*)(?P<anchor>#[^)\s]*)?\)")
-_FENCE = re.compile(r"^ {0,3}(```|~~~)")
+_CODE_BLOCK = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"# (.+)")
 
 
@@ -57,11 +57,10 @@ def places(navigation: Any) -> Iterator[str]:
 
 def for_site(text: str, path: str) -> str:
     """Return the text of the page `path` with links as they are in the site; what is not in it becomes plain text."""
-    lines, is_code = [], False
-    for line in text.splitlines(keepends=True):
-        is_code ^= bool(_FENCE.match(line))
-        lines.append(line if is_code else _LINK.sub(lambda link: _in_site(link, path), line))
-    return "".join(lines)
+    # Every second part is a block of code; a link may go over the end of a line.
+    parts = _CODE_BLOCK.split(text)
+    parts[::2] = [_LINK.sub(lambda link: _in_site(link, path), part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def anchor(heading: str, _separator: str = "-") -> str:

@@ -87,4 +87,5 @@ def test_links_are_those_of_the_site() -> None:
 
     assert for_site(text, "docs/create.md") == "[a](index.md) b [c](spec.md#all)\n```\n[d](../README.md)\n```\n"
     assert for_site("[a](docs/runbooks/x.md) [b](docs)", "README.md") == "[a](runbooks/x.md) b"
+    assert for_site("[two\n  words](docs/x.md)", "README.md") == "[two\n  words](x.md)"
     assert for_site("[a](../../SECURITY.md)", "docs/runbooks/x.md") == "[a](../SECURITY.md)"
