@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests that share nothing: those of one file in one process, for what they make together; the longest files first.
 SIDE_BY_SIDE := pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup setup-python requirements openapi check format mirror lab-up lab-down demo demo-down test test-unit test-e2e soak bench
+.PHONY: help setup setup-python requirements openapi check format mirror lab-up lab-down demo demo-down test test-unit test-e2e soak bench docs docs-reference
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,7 @@ requirements: setup-python ## Pin pyproject.toml and requirements*.in anew, with
 	$(PIN) --extra airflow pyproject.toml requirements.in -o requirements.txt
 	$(PIN) --allow-unsafe requirements-dev.in -o requirements-dev.txt
 	$(PIN) --allow-unsafe requirements-build.in -o requirements-build.txt
+	$(PIN) --allow-unsafe requirements-docs.in -o requirements-docs.txt
 
 openapi: setup-python ## Write docs/openapi.json, the description of the API, anew
 	python -m tools.openapi
@@ -72,3 +73,10 @@ soak: setup ## Break a cluster in the lab at random, and see that it heals (FAUL
 bench: setup ## Measure each promised figure (ONLY=name for one)
 	windlass mirror
 	python -m bench $(ONLY)
+
+docs: ## Build the pages of docs/ into a site, build/site (in .venv-docs, which nothing else needs)
+	@tools/setup docs
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --strict
+
+docs-reference: setup-python ## Write the pages of docs/reference anew, which follow from the code
+	python -m tools.docs.reference

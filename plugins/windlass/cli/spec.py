@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from windlass.domain.spec import Cluster, Known, load_cluster, summary_line
-from windlass.domain.spec.schema import json_schema_text, reference_markdown
+from windlass.domain.spec.published_schema import json_schema_text
+from windlass.domain.spec.schema import reference_markdown
 from windlass.effects.catalog import load_drivers, load_flags, load_kubelet_keys, load_stacks
 from windlass.effects.installed import HOST_PROVIDERS, installed_names
 from windlass.errors import SpecError

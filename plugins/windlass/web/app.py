@@ -45,12 +45,8 @@ def create_app() -> FastAPI:
     app.middleware("http")(_with_headers)
     app.include_router(api_router())
     describe(app, DAG)
-    for path, act in (
-        ("/api/spec/check", spec_api.check_spec),
-        ("/api/spec/fill", spec_api.fill_spec),
-        ("/api/spec/preview", spec_api.preview_spec),
-    ):
-        app.post(path, include_in_schema=False)(act)  # the pages' own
+    app.post("/api/spec/fill", include_in_schema=False)(spec_api.fill_spec)
+    app.post("/api/spec/preview", include_in_schema=False)(spec_api.preview_spec)
     for path, page in (
         ("/", clusters_page),
         ("/deploy", cluster_pages.deploy_page),

@@ -15,7 +15,7 @@ from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec.overview import KnownCluster, bundle_rows, overview
 from windlass.effects.store import Store
 from windlass.effects.store.read_cluster import read_known
-from windlass.web import command_api, people
+from windlass.web import command_api, people, spec_api
 from windlass.web import rest_models as models
 from windlass.web.access import User, Visible, unknown
 from windlass.web.cluster_list import Wanted, shown_values, view, visible_clusters
@@ -122,6 +122,10 @@ ROUTES = (
     Route(
         "GET", "/api/clusters/{name}/commands/{run}", command_api.read_cluster_answer, "commands",
         "Read what a command about a cluster came to", models.CommandState, (404,),
+    ),
+    Route(
+        "POST", "/api/spec/check", spec_api.check_spec, "clusters", "Check a spec, as `windlass spec validate` does",
+        models.CheckedSpecAnswer,
     ),
     Route(
         "POST", "/api/commands", command_api.give_command, "commands", "Give a command about the installation",

@@ -193,3 +193,19 @@ class CommandState(_Answer):
 
     state: Literal["waiting", "working", "answered", "failed"]
     answer: str = Field(description="sealed for the key of the request; empty until it is answered")
+
+
+class SpecProblem(_Answer):
+    """One thing that is wrong with a spec."""
+
+    line: int
+    text: str
+
+
+class CheckedSpecAnswer(_Answer):
+    """What is wrong with a spec; nothing is kept, and no host or store was asked."""
+
+    problems: list[SpecProblem]
+    valid: str = Field(description="What it is a spec of; empty while something is wrong with it.")
+    name: str
+    form: dict[str, Any] | None = Field(description="What the pages' form shows of it.")

@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from tools.docs.params_page import params_page
 
 import airflow
 from windlass.airflow.approval import ClusterApprovalOperator
@@ -156,3 +157,8 @@ def test_callers_may_send_an_empty_text_as_before(name: str) -> None:
 
 def test_a_param_that_a_dag_does_not_have_is_let_through_as_airflow_does() -> None:
     assert send("create_cluster", {"cluster": "demo", "auto_approve": True})["auto_approve"] is True
+
+
+def test_the_reference_of_params_is_that_of_the_dags() -> None:
+    page = (DAGS.parent / "docs" / "reference" / "params.md").read_text(encoding="utf-8")
+    assert page == params_page({name: dag_of(name) for name in NAMES}), "run `make docs-reference`"

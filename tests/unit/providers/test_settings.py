@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from windlass.domain.spec import Known, load_cluster
-from windlass.domain.spec.schema import json_schema_text
+from windlass.domain.spec.published_schema import json_schema_text
 from windlass.effects.catalog import load_drivers
 from windlass.errors import SpecError
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import random
 import string
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from hypothesis import HealthCheck, assume, given, settings
@@ -11,9 +13,11 @@ from hypothesis import strategies as st
 
 from windlass.domain.spec import Cluster, Known, diff_clusters, dump_cluster, load_cluster, problems
 from windlass.domain.spec.problem import plain
+from windlass.domain.spec.published_schema import json_schema_text
 from windlass.domain.spec.schema import known_keys
 from windlass.errors import SpecError
 
+PUBLISHED = jsonschema.Draft202012Validator(json.loads(json_schema_text()))
 LABELS = st.dictionaries(
     st.from_regex(r"(example\.com/)?[a-z]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True),
     st.sampled_from(["", "a", "yes", "no", "1", "true", "null", "1e3", "0x10", "2026-11-23", "V_1.x"]),
@@ -103,6 +107,14 @@ def test_what_is_dumped_means_the_same_to_an_ordinary_yaml_reader(document: dict
     cluster = read(document)
 
     assert yaml.safe_load(dump_cluster(cluster)) == cluster.model_dump(mode="json", by_alias=True)
+
+
+@given(documents())
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_what_is_right_fits_the_published_schema(document: dict[str, Any]) -> None:
+    load_cluster(dump_cluster(read(document)), "spec", Known(["v1.37.2"]))
+
+    PUBLISHED.validate(document)
 
 
 def keys_of(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:

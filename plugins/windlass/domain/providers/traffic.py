@@ -59,6 +59,11 @@ def groups_of(host: Host) -> tuple[str, ...]:
     return (HOSTS, *sorted(host.roles))
 
 
+def reached_by(port: int) -> tuple[str, ...]:
+    """Return the groups of hosts that reach a port of one of the cluster's own components."""
+    return _FROM.get(port, (HOSTS,))
+
+
 def allowed_traffic(cluster: Cluster, outside: Outside) -> frozenset[Allowed]:
     """Return all that has to be let through to the hosts of a cluster, and nothing else."""
     return frozenset((*_ssh(cluster, outside), *_ports(), *_between_nodes(outside), *_api(outside)))
@@ -74,7 +79,7 @@ def _ssh(cluster: Cluster, outside: Outside) -> Iterator[Allowed]:
 def _ports() -> Iterator[Allowed]:
     for role, ports in PORTS.items():
         for port in ports:
-            for source in _FROM.get(port, (HOSTS,)):
+            for source in reached_by(port):
                 yield Allowed(role, "tcp", port, port, source)
 
 

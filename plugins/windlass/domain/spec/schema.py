@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -22,7 +21,8 @@ _NAMES_OF_TYPES = {
 
 
 @cache
-def _schema() -> Mapping[str, Any]:
+def json_schema() -> Mapping[str, Any]:
+    """Return the JSON Schema of the models; `windlass.domain.spec.published_schema` knows more forms of texts."""
     made = Cluster.model_json_schema(by_alias=True)
     made["$defs"]["Hosts"]["allOf"] = [_settings_of(name, made["$defs"]) for name in SETTINGS]
     return {
@@ -45,11 +45,6 @@ def _settings_of(provider: str, definitions: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def json_schema_text() -> str:
-    """Return the JSON Schema as it is published under docs/."""
-    return json.dumps(_schema(), indent=2, ensure_ascii=False) + "\n"
-
-
 def _without_titles(node: Any) -> Any:
     """Drop the titles that pydantic makes of names; they say nothing that the names don't."""
     if isinstance(node, list):
@@ -63,7 +58,7 @@ def _without_titles(node: Any) -> Any:
 
 def schema_at(path: Path) -> Mapping[str, Any] | None:
     """Return the schema of the value at `path`, references followed; None where the schema knows nothing."""
-    node: Mapping[str, Any] | None = _schema()
+    node: Mapping[str, Any] | None = json_schema()
     for step in path:
         if node is None:
             return None
@@ -85,7 +80,7 @@ def is_required(path: Path) -> bool:
 
 def places_of(key: str) -> tuple[Path, ...]:
     """Return the paths of all settings called `key`, however it is spelt; list positions show as 0."""
-    return tuple(path for path, _ in _walk(_schema(), ()) if plain(str(path[-1])) == plain(key))
+    return tuple(path for path, _ in _walk(json_schema(), ()) if plain(str(path[-1])) == plain(key))
 
 
 def _inside(node: Mapping[str, Any], step: str | int) -> Mapping[str, Any] | None:
@@ -102,7 +97,7 @@ def _resolved(node: Mapping[str, Any]) -> Mapping[str, Any]:
     if len(choices) == 1:
         return {**_resolved(choices[0]), **{key: value for key, value in node.items() if key != "anyOf"}}
     if "$ref" in node:
-        target = _schema()["$defs"][node["$ref"].rsplit("/", 1)[1]]
+        target = json_schema()["$defs"][node["$ref"].rsplit("/", 1)[1]]
         return {**target, **{key: value for key, value in node.items() if key != "$ref"}}
     return node
 
@@ -122,7 +117,8 @@ def _walk(node: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Mapping[s
 def reference_markdown() -> str:
     """Return the reference of all keys as a Markdown page."""
     rows = [
-        _row(path, node, is_needed="default" not in node and is_required(path)) for path, node in _walk(_schema(), ())
+        _row(path, node, is_needed="default" not in node and is_required(path))
+        for path, node in _walk(json_schema(), ())
     ]
     own = [line for name, model in SETTINGS.items() for line in _settings_page(name, model.__name__)]
     return "\n".join([*_INTRODUCTION, *rows, "", "## Settings of host providers", "", *own])
@@ -140,7 +136,8 @@ _INTRODUCTION = (
     "",
     "The desired state of one cluster is one YAML document. Examples to start from are in `include/clusters/`;",
     "`windlass spec validate FILE` says everything that is wrong with a file at once; editors can use",
-    "[cluster.schema.json](cluster.schema.json). Keys that are marked required have no default.",
+    "[cluster.schema.json](cluster.schema.json), as the first line of each example says. Keys that are marked required",
+    "have no default.",
     "",
     "This page is made by `windlass spec schema --markdown`.",
     "",

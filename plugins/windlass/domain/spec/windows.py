@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_TIMES = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])")
+TIMES = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def parse_window(text: str) -> Window:
     words = text.split()
     if len(words) not in {2, 3}:
         raise ValueError(f"`{text}` is no window; write `DAYS HH:MM-HH:MM [ZONE]`, such as `sat,sun 22:00-04:00`")
-    times = _TIMES.fullmatch(words[1])
+    times = TIMES.fullmatch(words[1])
     if times is None:
         raise ValueError(f"`{words[1]}` is no span of time; write `HH:MM-HH:MM`, such as 22:00-04:00")
     hour, minute, end_hour, end_minute = (int(part) for part in times.groups())

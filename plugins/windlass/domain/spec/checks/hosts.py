@@ -16,7 +16,7 @@ _MEMBERS: Path = ("spec", "hosts", "members")
 _PROVIDER: Path = ("spec", "hosts", "provider")
 _PROVIDERS = ("static", "lab", "ec2", "libcloud")
 _MOST_ETCD_HOSTS = 7
-_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _NAME_PART = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _PREFIX = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _ROLE_LABEL = "node-role.kubernetes.io/"
@@ -242,10 +242,10 @@ def _wrong_taint(taint: str) -> tuple[str, str] | None:
     form = "write `key=value:Effect` or `key:Effect`"
     what, colon, effect = taint.rpartition(":")
     if not colon:
-        return f"`{taint}` names no effect", f"{form}; effects are {', '.join(_EFFECTS)}"
-    if effect not in _EFFECTS:
-        meant = nearest(effect, _EFFECTS)
-        advice = f"did you mean `{meant}`?" if meant else f"effects are {', '.join(_EFFECTS)}"
+        return f"`{taint}` names no effect", f"{form}; effects are {', '.join(EFFECTS)}"
+    if effect not in EFFECTS:
+        meant = nearest(effect, EFFECTS)
+        advice = f"did you mean `{meant}`?" if meant else f"effects are {', '.join(EFFECTS)}"
         return f"no effect `{effect}` is known", advice
     key, equals, value = what.partition("=")
     if wrong := _wrong_key(key):

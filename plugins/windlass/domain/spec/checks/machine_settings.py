@@ -29,12 +29,12 @@ from windlass.domain.spec.models import Cluster, MachineSettings, Network, OwnFi
 from windlass.domain.spec.problem import Path, Problem
 from windlass.domain.spec.references import is_reference
 
-_PATH = re.compile(r"(/[A-Za-z0-9._@:+=,~-]+)+")
-_PATTERN = re.compile(r"(/[A-Za-z0-9._*-]+)+")
+PATH = re.compile(r"(/[A-Za-z0-9._@:+=,~-]+)+")
+PATTERN = re.compile(r"(/[A-Za-z0-9._*-]+)+")
 _INSIDE = re.compile(r"[A-Za-z0-9.:/_-]+")
-_MODE = re.compile(r"0?[0-7]{3}")
-_OWNER = re.compile(r"[a-z_0-9][a-z0-9_.-]*:[a-z_0-9][a-z0-9_.-]*")
-_PARAMETER = re.compile(r"[a-z0-9][A-Za-z0-9_-]*([./][A-Za-z0-9_*:@-]+)+")
+MODE = re.compile(r"0?[0-7]{3}")
+OWNER = re.compile(r"[a-z_0-9][a-z0-9_.-]*:[a-z_0-9][a-z0-9_.-]*")
+PARAMETER = re.compile(r"[a-z0-9][A-Za-z0-9_-]*([./][A-Za-z0-9_*:@-]+)+")
 _MOST_BYTES = 256 * 1024
 _INSTEAD: Mapping[str, str] = {
     f"{ETC}/": "everything there is Windlass's; take another path",
@@ -120,7 +120,7 @@ def _imports(settings: MachineSettings, path: Path) -> Iterator[Problem]:
         if wrong := wrong_toml(one.content):
             yield Problem((*here, "content"), *wrong)
     for index, pattern in enumerate(settings.containerd.paths):
-        if not _PATTERN.fullmatch(pattern) or "*" not in pattern or f"{normpath(pattern)}" != pattern:
+        if not PATTERN.fullmatch(pattern) or "*" not in pattern or f"{normpath(pattern)}" != pattern:
             no_pattern = f"`{pattern}` is no absolute path with a `*` in it"
             right = "containerd does not start while a file without `*` is missing; write /etc/containerd/conf.d/*.toml"
             yield Problem((*path, "paths", index), no_pattern, right)
@@ -156,7 +156,7 @@ def _parameters(settings: MachineSettings, path: Path, network: Network) -> Iter
     all_needed = _NEEDED | (_NEEDED_OF_IPV6 if network.pod_range(6) else {})
     for name, value in settings.sysctls.items():
         here = (*path, name)
-        if not _PARAMETER.fullmatch(name) or "*" in name:
+        if not PARAMETER.fullmatch(name) or "*" in name:
             yield Problem(here, f"`{name}` names no kernel parameter", "write it as sysctl does: net.core.somaxconn")
         elif isinstance(value, bool) or not isinstance(value, int | str) or value == "":
             yield Problem(here, "the value is neither a number nor text", "write a number, or text in quotes")
@@ -176,13 +176,13 @@ def _files(settings: MachineSettings, path: Path) -> Iterator[Problem]:
             yield Problem((*here, "path"), f"`{file.path}` is given twice", "give each file once")
         seen.add(file.path)
         yield from _content(file, here)
-        if not _OWNER.fullmatch(file.owner):
+        if not OWNER.fullmatch(file.owner):
             yield Problem((*here, "owner"), f"`{file.owner}` names no user and group", "write `user:group`")
 
 
 def wrong_path(path: str) -> tuple[str, str] | None:
     """Say what keeps a path from being that of a file of one's own."""
-    if not _PATH.fullmatch(path) or normpath(path) != path:
+    if not PATH.fullmatch(path) or normpath(path) != path:
         return f"`{path}` is no absolute path of plain characters", "write one such as /etc/multipath.conf"
     for start, right in _INSTEAD.items():
         if path.startswith(start) or start.startswith(f"{path}/") or f"{path}/" == start:
@@ -200,7 +200,7 @@ def _content(file: OwnFile, path: Path) -> Iterator[Problem]:
         yield Problem((*path, "content"), wrong, "bring what is larger in the image of the host")
     if file.mode is None:
         return
-    if not _MODE.fullmatch(file.mode):
+    if not MODE.fullmatch(file.mode):
         yield Problem((*path, "mode"), f"`{file.mode}` is no mode", 'write octal digits in quotes, such as "0644"')
     elif is_secret and int(file.mode, 8) & 0o007:
         yield Problem((*path, "mode"), "everybody on the host could read the secret", 'write "0600" or "0640"')

@@ -12,9 +12,9 @@ from windlass.domain.spec.models import Cluster
 from windlass.domain.spec.problem import Problem, suggestion
 from windlass.domain.spec.windows import parse_window
 
-_BUNDLE = re.compile(r"[0-9]{8}T[0-9]{6}Z-r[0-9]+")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+BUNDLE = re.compile(r"[0-9]{8}T[0-9]{6}Z-r[0-9]+")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 _CRON_FORM = "write five fields: minute, hour, day of month, month, day of week, such as `*/5 * * * *`"
 
@@ -34,7 +34,7 @@ def environment_names(cluster: Cluster) -> Iterator[Problem]:
     """Check that the environment of hooks has names that a shell takes, and none that Windlass gives."""
     for name in cluster.spec.upgrade.hooks.environment:
         path = ("spec", "upgrade", "hooks", "environment", name)
-        if not _VARIABLE.fullmatch(name):
+        if not VARIABLE.fullmatch(name):
             yield Problem(path, "no variable can be called so", "write letters, digits and `_`, no digit first")
         elif name.startswith("WINDLASS_"):
             yield Problem(path, "names that begin with `WINDLASS_` are given by Windlass", "give it another name")
@@ -48,10 +48,10 @@ def backup_places(cluster: Cluster) -> Iterator[Problem]:
         path = ("spec", "backup", "drill", "host")
         yield Problem(path, f"no host is called `{backup.drill.host}`", suggestion(backup.drill.host, hosts))
     for index, bundle in enumerate(backup.pin):
-        if not _BUNDLE.fullmatch(bundle):
+        if not BUNDLE.fullmatch(bundle):
             right = "write it as the list of bundles shows it, such as 20261123T074500Z-r1042"
             yield Problem(("spec", "backup", "pin", index), f"`{bundle}` is no id of a bundle", right)
-    if backup.target is not None and not _BUCKET.fullmatch(backup.target.bucket):
+    if backup.target is not None and not BUCKET.fullmatch(backup.target.bucket):
         right = "use 3 to 63 lower-case letters, digits, `-` and `.`"
         yield Problem(("spec", "backup", "target", "bucket"), f"`{backup.target.bucket}` is no name of a bucket", right)
 

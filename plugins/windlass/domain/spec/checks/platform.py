@@ -17,9 +17,9 @@ from windlass.domain.spec.problem import Path, Problem, nearest, suggestion
 from windlass.domain.spec.references import is_reference
 from windlass.domain.yamltext import compose_all_yaml
 
-_VERSION = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+")
+VERSION = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+")
 _NAMES = frozenset({"apiVersion", "kind", "metadata.name", "metadata.namespace"})
-_FLAG = re.compile(r"[a-z0-9][a-z0-9.-]*")
+FLAG = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
 def version_problems(cluster: Cluster, known_versions: Sequence[str] | None) -> Iterator[Problem]:
@@ -27,7 +27,7 @@ def version_problems(cluster: Cluster, known_versions: Sequence[str] | None) -> 
     path = ("spec", "kubernetes", "version")
     version = cluster.spec.kubernetes.version
     if known_versions is None:
-        if not _VERSION.fullmatch(version):
+        if not VERSION.fullmatch(version):
             yield Problem(path, f"`{version}` is no version", "write it in full, such as v1.37.2")
     elif version not in known_versions:
         known = ", ".join(sorted(known_versions, key=_by_number)) or "none"
@@ -88,7 +88,7 @@ def components(cluster: Cluster) -> Iterator[Problem]:
         if name not in COMPONENTS:
             yield Problem(path, f"no component `{name}` is known", suggestion(name, COMPONENTS))
         for flag in component.extra_args:
-            if not _FLAG.fullmatch(flag):
+            if not FLAG.fullmatch(flag):
                 right = flag.lstrip("-").partition("=")[0]
                 advice = f"write `{right}` without dashes, and its value behind the colon"
                 yield Problem((*path, "extraArgs", flag), f"`{flag}` is no name of a flag", advice)

@@ -7,14 +7,14 @@ import re
 
 from windlass.domain.addresses import in_url, read_address, split_port
 
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PROXY_URL = re.compile(r"https?://[A-Za-z0-9._~:@%\[\]/!*+,;=-]+")
 _FORM_OF_NAMES = "use lower-case letters, digits and `-`, begin and end with a letter or digit"
 
 
 def wrong_label(name: str) -> tuple[str, str] | None:
     """Say what keeps `name` from being an RFC 1123 label."""
-    if _LABEL.fullmatch(name):
+    if LABEL.fullmatch(name):
         return None
     if len(name) > 63:
         return f"the name has {len(name)} characters", "use at most 63"
@@ -25,7 +25,7 @@ def wrong_dns_name(name: str) -> tuple[str, str] | None:
     """Say what keeps `name` from being an RFC 1123 subdomain: labels with dots between."""
     if len(name) > 253:
         return f"the name has {len(name)} characters", "use at most 253"
-    if all(_LABEL.fullmatch(label) for label in name.split(".")):
+    if all(LABEL.fullmatch(label) for label in name.split(".")):
         return None
     return f"`{name}` is no valid name (RFC 1123)", f"{_FORM_OF_NAMES}; `.` stands between parts"
 
