@@ -33,6 +33,7 @@ PROBE = """
 import json, warnings
 warnings.simplefilter("ignore")
 from airflow import plugins_manager
+from airflow.api_fastapi.app import create_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.api_fastapi.core_api.security import get_user
 from airflow.dag_processing.bundles.manager import DagBundlesManager
@@ -42,6 +43,7 @@ from fastapi.testclient import TestClient
 from windlass.effects.store import MemoryStore
 from windlass.web import access, needs
 
+create_auth_manager()
 plugins, errors = plugins_manager._get_plugins()
 (plugin,) = [one for one in plugins if one.name == "windlass"]
 (pages,) = plugin.fastapi_apps

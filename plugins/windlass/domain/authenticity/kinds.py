@@ -81,6 +81,7 @@ KINDS = {
     "durations": _signed("how long steps took"),
     "offers": _signed("which newer versions people were told of"),
     "backup-alert": _signed("what people were last told about missing backups"),
+    "followed": _signed("which text of which file the cluster was brought to last; it outlives the cluster"),
     "told-failures": _signed("what people were last told about failing runs"),
     "told-kubernetes": _signed("how far Kubernetes was told of the service log"),
     "summaries": ObjectKind(
