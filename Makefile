@@ -6,7 +6,8 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := false
 # Hundreds of processes load the same modules; each would compile them anew.
 unexport PYTHONDONTWRITEBYTECODE
 # Tests that share nothing: those of one file in one process, for what they make together; the longest files first.
-SIDE_BY_SIDE := pytest -n auto --dist loadfile --no-loadscope-reorder
+# Many of them wait for something, so that there are three processes for two cores.
+SIDE_BY_SIDE := pytest -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup setup-python requirements openapi check format mirror lab-up lab-down demo demo-down test test-unit test-e2e soak bench docs docs-reference
 
