@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from windlass.domain.backup.ids import BundleId
@@ -129,12 +129,27 @@ class Fleet:
                 return str(lease.owner)
         return None
 
-    def save(self, cluster: str, status: Mapping[str, Any], events: Iterable[Event]) -> None:
-        """Store the last observation, and write the service log."""
+    def save(self, cluster: str, status: Mapping[str, Any], events: Sequence[Event]) -> None:
+        """Store the last observation, and write the service log.
+
+        That components end while their cluster is deleted, or was, is no news, and nothing is left of it in the store.
+        """
+        if events and self._is_going(cluster):
+            return
         ClusterRecords(self.store, cluster).save_status(status)
         log = ServiceLog(self.store, cluster)
         for event in events:
             log.append(event, writer=event.operation)
+
+    def _is_going(self, cluster: str) -> bool:
+        now = datetime.now(UTC)
+        deletion = Leases(self.store, lambda _: None, lambda: now, delete_lease_key).current(cluster)
+        if deletion is not None and now < deletion.expires:
+            return True
+        try:
+            return ClusterRecords(self.store, cluster).spec_bytes() is None
+        except IntegrityError:
+            return False
 
     def _known(self, cluster: str) -> Mapping[str, Any] | None:
         """Return the last observation; one that is not readable is replaced by the next."""
