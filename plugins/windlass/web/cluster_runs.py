@@ -156,7 +156,10 @@ def _tasks(session: Session, runs: Collection[Run]) -> dict[Run, list[Any]]:
         tuple_(TaskInstance.dag_id, TaskInstance.run_id).in_(runs),
         or_(TaskInstance.state.is_(None), TaskInstance.state.not_in(_LEFT_OUT)),
     )
-    order = (TaskInstance.start_date.is_(None), TaskInstance.start_date, TaskInstance.priority_weight.desc())
+    order = (
+        TaskInstance.start_date.is_(None), TaskInstance.start_date, TaskInstance.priority_weight.desc(),
+        TaskInstance.map_index,
+    )  # fmt: skip
     found: dict[Run, list[Any]] = {}
     for one in session.execute(asked.order_by(*order)):
         found.setdefault((one.dag_id, one.run_id), []).append(one)
