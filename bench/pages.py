@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +31,7 @@ from bench.local_servers import free_port, listens, running_s3, store_at
 from bench.workbench import Workbench
 from windlass.domain.apply.created import CreatedRecord
 from windlass.domain.sealing import MasterKeys, new_master_key
-from windlass.effects.store import AuthenticatedStore, ClusterRecords, NotingStore, Summarizer
+from windlass.effects.store import AuthenticatedStore, ClusterRecords, Summarizer
 from windlass.errors import NotReadyError
 
 CLUSTERS = 1000
@@ -57,17 +58,23 @@ def measure(_bench: Workbench) -> Iterator[Figure]:
 
 
 def _fill(s3_port: int, keys: MasterKeys) -> None:
-    """Write as many clusters of three hosts each, with what the watch has seen of them."""
-    inner = AuthenticatedStore.by(store_at(s3_port), keys)
-    summarizer = Summarizer(inner, delay=3600)
-    store = NotingStore(inner, summarizer)
-    now = datetime.now(UTC)
-    for number in range(CLUSTERS):
-        records = ClusterRecords(store, f"cluster-{number:04}")
-        records.save_spec(_spec(records.name))
+    """Write as many clusters of three hosts each, with what the watch has seen of them, and sum all of them up."""
+    store, now = AuthenticatedStore.by(store_at(s3_port), keys), datetime.now(UTC)
+    _ = store.installation  # which is made by whoever comes first
+
+    def write(number: int) -> None:
+        records = ClusterRecords(store, _name(number))
+        records.save_spec(_spec(_name(number)))
         records.save_created(CreatedRecord(now, "bench"))
         records.save_status(_status(now, "unhealthy" if number % 100 == 0 else "healthy"))
-    summarizer.flush()
+        Summarizer(store).changed(_name(number))
+
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(write, range(CLUSTERS)))
+
+
+def _name(number: int) -> str:
+    return f"cluster-{number:04}"
 
 
 def _spec(name: str) -> str:
@@ -101,11 +108,11 @@ def _served(directory: Path, s3_port: int, master_key: str) -> Iterator[tuple[st
             raise AssertionError("the process has pipes")
         server.stdin.write(f"{master_key}\n")
         server.stdin.flush()
-        lines = [line.strip() for line in iter(server.stdout.readline, "") if line.count(".") == 2][:1]
-        if not lines:
+        token = next((line.strip() for line in iter(server.stdout.readline, "") if line.startswith("eyJ")), "")
+        if not token:
             raise NotReadyError("the API server ended; what it said is above")
         wait_until(lambda: listens(port), "the API server does not listen")
-        yield f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {lines[0]}"}
+        yield f"http://127.0.0.1:{port}", {"Authorization": f"Bearer {token}"}
         server.stdin.close()
 
 
