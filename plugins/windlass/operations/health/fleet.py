@@ -13,6 +13,7 @@ from windlass.domain.backup.ids import BundleId
 from windlass.domain.catalog import Catalog
 from windlass.domain.health import CheckPlan, CheckReader
 from windlass.domain.health.protocol import units_of
+from windlass.domain.lease import Owner
 from windlass.domain.servicelog import Event
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.domain.spec.members import with_hosts
@@ -124,9 +125,9 @@ class Fleet:
     def held_by(self, cluster: str, now: datetime) -> str | None:
         """Return who changes the cluster now as planned, so that remediation has to wait; None if nobody does."""
         for key in (delete_lease_key, lease_key):
-            lease = Leases(self.store, lambda _: None, lambda: now, key).current(cluster)
-            if lease is not None and now < lease.expires and lease.owner.dag_id != Operation.REMEDIATE:
-                return str(lease.owner)
+            owner = self._owner(cluster, key, now)
+            if owner is not None and owner.dag_id != Operation.REMEDIATE:
+                return str(owner)
         return None
 
     def save(self, cluster: str, status: Mapping[str, Any], events: Sequence[Event]) -> None:
@@ -142,14 +143,17 @@ class Fleet:
             log.append(event, writer=event.operation)
 
     def _is_going(self, cluster: str) -> bool:
-        now = datetime.now(UTC)
-        deletion = Leases(self.store, lambda _: None, lambda: now, delete_lease_key).current(cluster)
-        if deletion is not None and now < deletion.expires:
+        if self._owner(cluster, delete_lease_key, datetime.now(UTC)) is not None:
             return True
         try:
             return ClusterRecords(self.store, cluster).spec_bytes() is None
         except IntegrityError:
             return False
+
+    def _owner(self, cluster: str, key: Callable[[str], str], now: datetime) -> Owner | None:
+        """Return the run that has one of the cluster's leases, if it has not expired."""
+        lease = Leases(self.store, lambda _: None, lambda: now, key).current(cluster)
+        return None if lease is None or now >= lease.expires else lease.owner
 
     def _known(self, cluster: str) -> Mapping[str, Any] | None:
         """Return the last observation; one that is not readable is replaced by the next."""
