@@ -47,6 +47,35 @@ def test_a_member_without_data_is_replaced(world: World, told: list[str]) -> Non
     assert replace_member(work, "cp-2") == ()
 
 
+def test_that_the_others_are_still_electing_a_leader_is_waited_for(world: World, told: list[str]) -> None:
+    world.hosts["cp-2"] = Process(runs=False, member_id=2, data="none")
+    world.electing = 6
+
+    assert len(plan_member(world.work(told), "cp-2")) == 4
+
+
+def test_others_that_get_no_leader_are_no_quorum(world: World, told: list[str]) -> None:
+    world.hosts["cp-2"] = Process(runs=False, member_id=2, data="none")
+    world.electing = 10**9
+    work = world.work(told)
+
+    with pytest.raises(RefusedError, match="only 0 of 3 voters are known to be healthy"):
+        plan_member(work, "cp-2")
+
+    assert work.session.clock.monotonic() == 10
+
+
+def test_members_that_do_not_run_are_not_waited_for(world: World, told: list[str]) -> None:
+    for name in ("cp-1", "cp-2"):
+        world.hosts[name] = Process(runs=False, member_id=int(name[-1]))
+    work = world.work(told)
+
+    with pytest.raises(RefusedError):
+        plan_member(work, "cp-2")
+
+    assert work.session.clock.monotonic() == 0
+
+
 def test_a_learner_that_never_catches_up_gets_no_vote_and_the_error_says_how_to_go_on(
     world: World, told: list[str]
 ) -> None:

@@ -66,6 +66,8 @@ class World:
     """How often a learner is not in sync yet."""
     did: list[str] = field(default_factory=list)
     breaks_after: int | None = None
+    electing: int = 0
+    """How many answers are still given without a leader: the last one ended, and none is elected yet."""
 
     @classmethod
     def healthy(cls) -> World:
@@ -80,6 +82,11 @@ class World:
             self.breaks_after -= 1
             if self.breaks_after == 0:
                 raise UnreachableError(f"broken off after: {what}")
+
+    def elects(self) -> bool:
+        """Say whether the members are still without a leader, one answer nearer to having one."""
+        self.electing = max(0, self.electing - 1)
+        return self.electing > 0
 
     @property
     def has_quorum(self) -> bool:
@@ -151,7 +158,7 @@ class Client:
     host: str
 
     def status(self) -> MemberStatus:
-        process, led = self.world.hosts[self.host], self.world.has_quorum
+        process, led = self.world.hosts[self.host], self.world.has_quorum and not self.world.elects()
         member = self.world.members.get(process.member_id or 0)
         known = member.member_id if member else 999
         is_learner = member is not None and member.is_learner

@@ -52,6 +52,18 @@ class EtcdObservation:
         return any(one.has_leader for one in self.members.values())
 
     @property
+    def is_settling(self) -> bool:
+        """Say whether quorum, which is not seen, may be there in a moment: enough members run, and few have a leader.
+
+        So it is right after a leader ended, until the others have elected one, and where a member answers too late.
+        """
+        voters = [one for one in self.listed() if not one.is_learner]
+        needed = (len(voters) or len(self.desired)) // 2 + 1
+        led = sum(one.has_leader for one in self.members.values())
+        running = sum(one.process == "running" or one.status is not None for one in self.members.values())
+        return led < needed <= running
+
+    @property
     def unknown(self) -> tuple[str, ...]:
         """Return the etcd hosts of the spec of whose member nothing is known."""
         found = {host: self.at(host) for host in self.desired}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from windlass.domain.etcd.membership import EtcdObservation
 from windlass.domain.etcd.status import ObservedMember, Process
 from windlass.domain.pki import Pki
 from windlass.domain.scripts.etcd_member import observe_member_script
+from windlass.effects.clock import Clock
 from windlass.effects.etcd import EtcdCredentials
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import UnreachableError, WindlassError
@@ -21,6 +22,9 @@ from windlass.operations.cluster import ClusterSession
 from windlass.operations.etcd.clients import MemberRoute, etcd_client
 
 _ANSWERS_WITHIN = timedelta(seconds=3)
+_SETTLES = timedelta(seconds=10)
+"""How long members may be without a leader before that counts: an election takes two seconds on a busy machine."""
+_LOOK_AGAIN_SECONDS = 0.5
 _ASK_AGAIN = timedelta(seconds=1)
 """What must be left of a member's time to ask it again after a connection broke."""
 
@@ -59,6 +63,22 @@ def observe_members(session: ClusterSession, pki: Pki, unreachable: Mapping[str,
     credentials = EtcdCredentials.of(pki)
     others = {address: _ask_from(session, own.statuses, address, credentials) for address in _unanswered(own)}
     return replace(own, members={**own.members, **others})
+
+
+def observe_settled(session: ClusterSession, pki: Pki, unreachable: Mapping[str, str] | None = None) -> EtcdObservation:
+    """Return the same, `settled`."""
+    return settled(lambda: observe_members(session, pki, unreachable), session.clock)
+
+
+def settled(look: Callable[[], EtcdObservation], clock: Clock) -> EtcdObservation:
+    """Return what is seen, for whoever decides by it whether there is quorum: not what is so during an election.
+
+    Where quorum may be there in a moment it is looked at again for 10 s; the last look counts.
+    """
+    end = clock.monotonic() + _SETTLES.total_seconds()
+    while (observed := look()).is_settling and clock.monotonic() < end:
+        clock.sleep(_LOOK_AGAIN_SECONDS)
+    return observed
 
 
 def _observe(route: MemberRoute, credentials: EtcdCredentials, within: timedelta) -> ObservedMember:

@@ -21,7 +21,7 @@ from windlass.operations.apply.start import SERVING, bring_up, start_kubelet
 from windlass.operations.cluster import Changes, run_script
 from windlass.operations.etcd.context import ReplacementContext, serving_client
 from windlass.operations.etcd.join import join, make_ready
-from windlass.operations.etcd.observe import observe_members
+from windlass.operations.etcd.observe import observe_members, observe_settled
 from windlass.operations.waiting import wait_until
 
 _COMES_BACK = timedelta(seconds=12)
@@ -36,7 +36,7 @@ def plan_member(work: ReplacementContext, name: str) -> tuple[ReplacementStep, .
     NotReadyError where nobody can tell who the members are. Whether a start is enough is only found by trying.
     """
     work.host(name)
-    return plan_replacement(name, assess(observe_members(work.session, work.pki)))
+    return plan_replacement(name, assess(observe_settled(work.session, work.pki)))
 
 
 def replace_member(work: ReplacementContext, name: str) -> Changes:
@@ -47,7 +47,7 @@ def replace_member(work: ReplacementContext, name: str) -> Changes:
     would not hold, or where it cannot be told.
     """
     host = work.host(name)
-    observed = observe_members(work.session, work.pki)
+    observed = observe_settled(work.session, work.pki)
     if observed.health(name) == "healthy" and not plan_replacement(name, assess(observed)):
         return ()
     connection = work.session.connections.get(name)
@@ -111,7 +111,7 @@ def _carry_out(work: ReplacementContext, host: Host, connection: Connection) -> 
     """Take the steps that are left, observing etcd before each; what was done."""
     done: list[str] = []
     for _ in range(_MOST_STEPS):
-        observed = observe_members(work.session, work.pki)
+        observed = observe_settled(work.session, work.pki)
         membership = assess(observed)
         steps = plan_replacement(host.name, membership)
         if not steps:

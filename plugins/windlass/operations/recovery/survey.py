@@ -14,7 +14,7 @@ from windlass.domain.spec.models import Host
 from windlass.effects.ssh.connection import Connection
 from windlass.errors import ForeignHostError, WindlassError
 from windlass.operations.cluster import ClusterSession
-from windlass.operations.etcd import observe_members
+from windlass.operations.etcd import observe_settled
 from windlass.operations.etcd.clients import etcd_member
 
 _ANSWERS_WITHIN = timedelta(seconds=5)
@@ -36,7 +36,7 @@ def survey(session: ClusterSession, pki: Pki) -> Survey:
         if isinstance(outcome.error, ForeignHostError):
             raise outcome.error
     unreachable = {name: str(one.error) for name, one in outcomes.items() if one.error is not None}
-    observed = observe_members(session, pki, unreachable)
+    observed = observe_settled(session, pki, unreachable)
     return Survey(observed, unreachable, _life(session, pki, observed))
 
 

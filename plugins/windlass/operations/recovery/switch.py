@@ -15,7 +15,7 @@ from windlass.errors import NotReadyError, UnreachableError, WindlassError
 from windlass.operations.apply.start import SERVING, bring_up, start_kubelet
 from windlass.operations.cluster import run_script
 from windlass.operations.cluster_api import kubernetes_api
-from windlass.operations.etcd import observe_members
+from windlass.operations.etcd import observe_members, observe_settled
 from windlass.operations.etcd.clients import etcd_member
 from windlass.operations.recovery.context import RecoveryContext
 from windlass.operations.recovery.restore import Stage
@@ -92,7 +92,7 @@ def _clear_stale(work: RecoveryContext) -> None:
 
 @contextmanager
 def _leading_client(work: RecoveryContext) -> Iterator[EtcdClient]:
-    observed = observe_members(work.session, work.pki)
+    observed = observe_settled(work.session, work.pki)
     host = next((host for host in work.etcd_hosts if observed.at(host.name).has_leader), None)
     if host is None:
         raise NotReadyError("etcd has lost its leader again; see `docker logs windlass-etcd` on its hosts")

@@ -18,7 +18,7 @@ from windlass.effects.ssh.connection import Connection
 from windlass.effects.ssh.fan_out import HostOutcome
 from windlass.operations.cluster import Changes, ClusterSession
 from windlass.operations.etcd.clients import etcd_member
-from windlass.operations.etcd.observe import observe_etcd
+from windlass.operations.etcd.observe import observe_etcd, settled
 from windlass.operations.rollout.context import RolloutContext
 from windlass.operations.rollout.stacks import StackPart, change_part
 
@@ -32,7 +32,8 @@ def change_etcd(rollout: RolloutContext, host: str, *, stops: bool, recreates: b
     `stops` says whether it does stop for that: one that was changed already is only waited for. `recreates` has it
     start again though it is as rendered, since what it has read is another by now.
     """
-    observation = observe_etcd(rollout.during, rollout.pki, answers_within=ANSWERS_WITHIN)
+    during, pki = rollout.during, rollout.pki
+    observation = settled(lambda: observe_etcd(during, pki, answers_within=ANSWERS_WITHIN), during.clock)
     if stops:
         _let_go(rollout, observation, host)
     reached = max((status.raft_applied_index for status in observation.statuses.values()), default=0)

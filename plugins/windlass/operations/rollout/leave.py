@@ -23,7 +23,7 @@ from windlass.operations.cluster import Changes, run_script
 from windlass.operations.cluster_api import kubernetes_api
 from windlass.operations.etcd import ReplacementContext
 from windlass.operations.etcd.context import serving_client
-from windlass.operations.etcd.observe import observe_members
+from windlass.operations.etcd.observe import observe_settled
 from windlass.operations.rollout.api_server import check_others
 from windlass.operations.rollout.bar_nodes import bar_nodes
 from windlass.operations.rollout.context import RolloutContext
@@ -81,7 +81,7 @@ def remove_member(rollout: RolloutContext, name: str, *, is_given_up: bool = Fal
 
     One that is given up counts as dead unless it is seen to be healthy.
     """
-    observed = observe_members(rollout.during, rollout.pki)
+    observed = observe_settled(rollout.during, rollout.pki)
     desired = frozenset(host.name for host in rollout.session.cluster.hosts_with("etcd"))
     membership = replace(assess(observed), desired=desired)
     found = [one for one in membership.members if name_of(one, observed.listed(), observed.desired) == name]
