@@ -72,11 +72,28 @@ def read_machine() -> Machine:
 
 
 def engine_processes() -> Sequence[int]:
-    """Return the process ids of the Docker engines that run on the machine itself, not those inside lab hosts."""
+    """Return the process ids of the Docker engines that serve this machine, not those inside lab hosts.
+
+    One that somebody runs beside, with a socket of its own, is none of them.
+    """
     mine = pid_namespace_depth(_status("self"))
     numbers = [entry.name for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    engines = [number for number in numbers if _command(number) == "dockerd"]
+    engines = [number for number in numbers if _command(number) == "dockerd" and serves_machine(_arguments(number))]
     return sorted(int(number) for number in engines if pid_namespace_depth(_status(number)) == mine)
+
+
+def serves_machine(arguments: Sequence[str]) -> bool:
+    """Say whether an engine with this command line listens where `docker` looks for it without a setting."""
+    words = iter(arguments[1:])
+    listens = [
+        word.partition("=")[2] if "=" in word else next(words, "")
+        for word in words
+        if word.partition("=")[0] in {"-H", "--host"}
+    ]
+    return not listens or any(one in _USUAL_SOCKETS or one.startswith("fd://") for one in listens)
+
+
+_USUAL_SOCKETS = {"unix://", "unix:///var/run/docker.sock", "unix:///run/docker.sock"}
 
 
 def pid_namespace_depth(status: str) -> int:
@@ -98,6 +115,13 @@ def _command(pid: str) -> str:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return ""
+
+
+def _arguments(pid: str) -> Sequence[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
+    except OSError:
+        return ()
 
 
 def _status(pid: str) -> str:

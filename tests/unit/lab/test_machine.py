@@ -3,12 +3,15 @@ from __future__ import annotations
 import os
 from ipaddress import IPv4Network
 
+import pytest
+
 from windlass_lab.machine import (
     parse_missing_capabilities,
     parse_nameservers,
     parse_routes,
     pid_namespace_depth,
     process_start,
+    serves_machine,
 )
 
 STATUS = "Name:\tdockerd\nCapEff:\t0000000000000000\nCapBnd:\t{}\nCapAmb:\t0000000000000000\n"
@@ -49,3 +52,21 @@ def test_a_process_inside_a_container_is_told_from_one_of_the_machine() -> None:
     assert pid_namespace_depth("Pid:\t7\nNSpid:\t7\n") == 1
     assert pid_namespace_depth("Pid:\t7\nNSpid:\t7\t1\n") == 2
     assert pid_namespace_depth("") == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "dockerd",
+        "dockerd --data-root=/d --exec-root /e",
+        "/usr/bin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock",
+        "dockerd --host=unix:///srv/other.sock --host=unix:///var/run/docker.sock",
+    ],
+)
+def test_an_engine_that_docker_finds_without_a_setting_serves_the_machine(arguments: str) -> None:
+    assert serves_machine(arguments.split())
+
+
+@pytest.mark.parametrize("arguments", ["dockerd --host unix:///srv/other.sock --debug", "dockerd -H tcp://127.0.0.1:2"])
+def test_an_engine_with_a_socket_of_its_own_does_not_serve_the_machine(arguments: str) -> None:
+    assert not serves_machine(arguments.split())
