@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from e2e.etcd import ETCD_HOSTS, check, corrupt_data, delete_data, is_healthy, kill, member_ids, members, writer
@@ -68,5 +70,6 @@ def test_no_member_is_removed_where_the_rest_would_not_keep_quorum(cluster: Grou
         for host in ("cp-2", "cp-3"):
             cluster.on(host, "docker start windlass-etcd")
 
-    assert "only 0 of 3 voters are known to be healthy" in refusal
+    # The one that is left may not have noticed yet that it leads nobody.
+    assert re.search("only [01] of 3 voters are known to be healthy", refusal)
     assert "disaster_recovery" in refusal
