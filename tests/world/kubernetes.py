@@ -92,6 +92,9 @@ class KubernetesApi:
         if match is None:
             return _missing(request.url.path)
         if match["plural"] is None:
+            # As API servers do: what they tell of a group comes as JSON, and as text to nobody.
+            if "json" not in request.headers["Accept"]:
+                return httpx.Response(406, text="406: Not Acceptable")
             return _discovery(match["core"] or match["group"], self._aggregated)
         changes = request.method != "GET" and "dryRun" not in request.url.params
         if changes:

@@ -193,7 +193,8 @@ class KubernetesClient:
 
     def text(self, path: str) -> str:
         """Return what a path that is no object of the API answers, such as /metrics."""
-        response = self._send("GET", path, headers={"Accept": "text/plain"})
+        # What an aggregated API tells of itself comes as JSON alone: it refuses whoever takes nothing but text.
+        response = self._send("GET", path, headers={"Accept": "text/plain, application/json;q=0.9, */*;q=0.1"})
         if response.is_error:
             self._object(response, f"read {path}")
         return response.text
