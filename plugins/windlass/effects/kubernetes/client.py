@@ -192,8 +192,7 @@ class KubernetesClient:
         return True
 
     def text(self, path: str) -> str:
-        """Return what a path that is no object of the API answers, such as /metrics."""
-        # What an aggregated API tells of itself comes as JSON alone: it refuses whoever takes nothing but text.
+        """Return what a path that is no object of the API answers: text as of /metrics, else JSON as of a group."""
         response = self._send("GET", path, headers={"Accept": "text/plain, application/json;q=0.9, */*;q=0.1"})
         if response.is_error:
             self._object(response, f"read {path}")
