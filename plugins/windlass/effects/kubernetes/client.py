@@ -20,17 +20,16 @@ import httpx
 
 from windlass.domain.bounded import read_from
 from windlass.domain.host.layout import API_SERVER_NAME
-from windlass.domain.masking import mask_api_message
 from windlass.domain.objects.inventory import FIELD_MANAGER
 from windlass.effects.answers import read_whole
 from windlass.effects.kubernetes.execute import EXECUTION, execute
+from windlass.effects.kubernetes.failures import failure, reason_of
 from windlass.effects.kubernetes.tls import client_context
-from windlass.errors import MALFORMED, NotReadyError, RefusedError, UnreachableError, WindlassError
+from windlass.errors import NotReadyError, UnreachableError
 
 _PAGE = 500
 MOST_BYTES = 512 * 1024 * 1024
 """Of one answer, expanded; a list of 50,000 pods has half of that."""
-_TRANSIENT = {408, 429, 500, 502, 503, 504}
 
 Object = dict[str, Any]
 
@@ -179,7 +178,7 @@ class KubernetesClient:
         )
         doing = f"{'try' if params else 'apply'} {desired['kind']} {name}"
         if response.status_code == httpx.codes.NOT_FOUND:
-            raise NotReadyError(f"{self._where}: cannot {doing}: {_reason(response)}")
+            raise NotReadyError(f"{self._where}: cannot {doing}: {reason_of(response)}")
         return self._object(response, doing)
 
     def create(self, resource: Resource, desired: Object) -> bool:
@@ -206,7 +205,7 @@ class KubernetesClient:
         headers = {"Content-Type": "application/merge-patch+json"}
         response = self._send("PATCH", resource.path(None, name), content=json.dumps(change).encode(), headers=headers)
         if response.status_code == httpx.codes.CONFLICT:
-            raise NotReadyError(f"{self._where}: {resource.plural}/{name} was changed meanwhile: {_reason(response)}")
+            raise NotReadyError(f"{self._where}: {resource.plural}/{name} was changed meanwhile: {reason_of(response)}")
         return self._object(response, f"patch {resource.plural}/{name}")
 
     def delete(self, resource: Resource, name: str, namespace: str | None = None, uid: str = "") -> bool:
@@ -285,16 +284,4 @@ class KubernetesClient:
         if not response.is_error:
             with self._read(f"its answer to `{doing}`"):
                 return dict(response.json())
-        message = f"{self._where}: cannot {doing}: {response.status_code} {_reason(response)}"
-        if response.status_code in _TRANSIENT:
-            raise NotReadyError(message)
-        if response.status_code in {401, 403}:
-            raise RefusedError(f"{message}; check the certificate's user and groups, and RBAC")
-        raise WindlassError(message)
-
-
-def _reason(response: httpx.Response) -> str:
-    try:
-        return mask_api_message(str(response.json()["message"])[:5000])
-    except MALFORMED:
-        return response.text[:500]
+        raise failure(response, f"{self._where}: cannot {doing}")
