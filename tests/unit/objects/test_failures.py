@@ -9,7 +9,7 @@ from windlass.effects.kubernetes.failures import failure
 from windlass.errors import NotReadyError, RefusedError, WindlassError
 
 # As v1.37.2 answers whoever applies a pod a moment after its namespace.
-_NO_ACCOUNT = 'pods "near" is forbidden: error looking up service account own/default: serviceaccount not found'
+_NO_ACCOUNT = (
     'pods "near" is forbidden: error looking up service account own/default: serviceaccount "default" not found'
 )
 _NO_RIGHT = 'pods is forbidden: User "eve" cannot create resource "pods" in API group "" in the namespace "own"'
