@@ -134,7 +134,7 @@ _SINGLE = (
     answering_script("192.0.2.100"),
     hearing_script("192.0.2.1", ["192.0.2.2", "192.0.2.3"]),
     holder_script("192.0.2.100"),
-    ask_tcp_script(CurlProbe("telnet://127.0.0.1:3306", timedelta(seconds=3))),
+    ask_tcp_script(CurlProbe("telnet://127.0.0.1:3306", timedelta(seconds=3), "way")),
     cleanup_script(),
     directories_script([HostDirectory("/var/lib/windlass/etcd", 0o700), HostDirectory("/var/lib/my data", 0o755)]),
     distribution_docker_script(),

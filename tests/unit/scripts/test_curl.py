@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from windlass.domain.scripts.curl import CurlProbe, Expected, tell_blocked, tell_unreached
+from windlass.domain.scripts.curl import CurlProbe, Expected, require_connection, tell_blocked, tell_unreached
 
 SOON = timedelta(seconds=5)
 
@@ -111,3 +112,20 @@ def test_no_proxy_of_the_environment_is_asked_for_what_is_inside(server: str, mo
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert asked(CurlProbe(f"{server}/200", SOON)) == ("it says why", 0)
     assert asked(CurlProbe(f"{server}/200", SOON, is_outside=True))[1] == 7
+
+
+def connects(port: int) -> tuple[int, str]:
+    script = require_connection(CurlProbe(f"telnet://127.0.0.1:{port}", timedelta(seconds=1), "way"))
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False, timeout=30)
+    return done.returncode, done.stderr
+
+
+def test_a_service_that_says_nothing_takes_a_connection_all_the_same() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert connects(silent.getsockname()[1]) == (0, "")
+
+
+def test_where_nothing_listens_the_reason_is_told() -> None:
+    code, said = connects(1)
+    assert code == 7
+    assert "refused" in said or "ailed to connect" in said

@@ -17,6 +17,8 @@ _NOTHING_ANSWERS = "7|28"
 
 https://everything.curl.dev/cmdline/exitcode.html. With any other failure, such as one of TLS, something did answer.
 """
+_CONNECTED = "28,*Connected*|28,*Established*"
+"""The same with what curl says, where a connection stood, of which no answer came in time."""
 _MODES: dict[Expected, tuple[str, ...]] = {
     "any answer": ("-sS",),
     "success": ("-fsS",),
@@ -102,10 +104,24 @@ def tell_blocked(probe: CurlProbe, line: str) -> str:
     Where nothing listens yet a host refuses at once, which says so much as an answer; a firewall that drops, or that
     says `no route to host`, does not. Any other end says that somebody is there.
     """
-    there = "7,*refused*|28,*Connected*|28,*Established*"
+    there = f"7,*refused*|{_CONNECTED}"
     return (
         f"( said=$(LC_ALL=C {probe} 2>&1); case $?,$said in {there}) ;; 7,*|28,*) echo {shlex.quote(line)} ;; esac ) &"
     )
+
+
+def require_connection(probe: CurlProbe) -> str:
+    """Return the shell lines that fail, with curl's words for why, unless a connection comes about.
+
+    By telnet, which sends nothing. Whether that is over when its input ends depends on curl's version; a service that
+    says nothing of itself, such as a database, is then heard for as long as the probe may take.
+    """
+    return f"""said=$(LC_ALL=C {probe} </dev/null 2>&1) && exit 0
+code=$?
+case $code,$said in {_CONNECTED}) exit 0 ;; esac
+printf '%s\\n' "$said" | grep -i 'fail\\|refused\\|timed out\\|resolve' | tail -n 1 | sed 's/^\\* *//' >&2
+exit $code
+"""
 
 
 def _seconds(time: timedelta) -> str:

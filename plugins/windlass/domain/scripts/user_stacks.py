@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from windlass.domain.catalog.stack_files import OWN_STACKS
 from windlass.domain.host.layout import ADDRESS_STACK, DELETES_DATA, STACKS, stack_data_directory
-from windlass.domain.scripts.curl import CurlProbe
+from windlass.domain.scripts.curl import CurlProbe, require_connection
 from windlass.domain.scripts.script import CHANGED, Script
 from windlass.domain.scripts.virtual_address import RELEASE_ADDRESS
 
@@ -40,5 +40,5 @@ done
 
 
 def ask_tcp_script(probe: CurlProbe) -> Script:
-    """Return the script that asks by telnet: a session whose input ends at once is over as soon as it stands."""
-    return Script("ask-tcp", {"url": probe.url}, f"{probe} </dev/null", is_look=True)
+    """Return the script that fails unless what `probe` asks by telnet takes a connection."""
+    return Script("ask-tcp", {"url": probe.url}, require_connection(probe), is_look=True)

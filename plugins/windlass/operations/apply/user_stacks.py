@@ -73,8 +73,7 @@ def probe_argv(check: HealthCheck, address: str) -> list[str]:
     """Return the command that asks as `check` says; it exits 0 if the service answers well."""
     where = "127.0.0.1" if check.address == "loopback" else address
     if check.protocol == "tcp":
-        # A telnet session whose input ends at once is over as soon as the connection stands.
-        probe = CurlProbe(f"telnet://{host_port(where, check.port)}", check.response_timeout, "any answer")
+        probe = CurlProbe(f"telnet://{host_port(where, check.port)}", check.response_timeout, "way")
         return ask_tcp_script(probe).argv_with_text
     method, path = check.request_line.split()[:2]
     return [
