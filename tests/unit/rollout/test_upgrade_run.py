@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from unittest.mock import Mock
@@ -19,6 +20,7 @@ from unit.rollout.test_rollout_plan import OVERLAPPING, cluster
 from windlass.domain.catalog.tested import record_of
 from windlass.domain.etcd.quorum import Membership
 from windlass.domain.lease import Owner
+from windlass.domain.pki import Signer, issue_pki, new_authority
 from windlass.domain.rollout import ETCD, HOST, GateReport, Step, plan_rollout
 from windlass.domain.rollout.fixed_point import is_rolled_out
 from windlass.domain.rollout.gate import GateFinding, GateLevel
@@ -50,6 +52,7 @@ STEP = STEPS[0]
 PAUSE = Pause("one", "two", "2026-11-24T07:00:00+00:00", "the shop is full")
 BEFORE = at_version(cluster(OVERLAPPING), OLD)
 PATH = UpgradePath(BEFORE, at_version(BEFORE, NEW), replace(CATALOG.release(NEW), notes=("etcd moves.",)))
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 SETTLED = UpgradePath(PATH.after, PATH.after, PATH.release)
 RESULT = GateResult(GateReport(()), STEPS, membership=Membership(MEMBERS, NAMES))
 
@@ -101,6 +104,21 @@ def test_what_holds_an_upgrade_up_is_logged_and_refused(run: FakeRun, monkeypatc
     with pytest.raises(RefusedError, match=rf"demo: {OLD} -> {NEW} is refused by the gate:\n  bundle: no member"):
         plan_upgrade(run, UpgradeRequest(version=NEW), told.append)
     assert "blocked  bundle: no member answers" in told[0]
+
+
+def test_another_authority_of_the_users_is_refused_though_nothing_else_is_changed(
+    run: FakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(approved_plan, "path_of", lambda *_: SETTLED)
+    monkeypatch.setattr(approved_plan, "check_gate", lambda *_: GateResult(GateReport(()), ()))
+    run.records.save_pki(issue_pki(SETTLED.after, NOW), run.keys)
+    assert plan_upgrade(run, UpgradeRequest(), ignore).is_settled
+
+    run.user_authorities = {Signer.KUBERNETES: new_authority("another", NOW)}
+
+    with pytest.raises(RefusedError, match=r"kubernetes authority is not the one that the cluster runs with.*rotate"):
+        plan_upgrade(run, UpgradeRequest(), ignore)
+    assert plan_upgrade(run, UpgradeRequest(rotates=("kubernetes-ca",)), ignore).is_settled
 
 
 def test_the_gate_names_what_is_not_as_it_was_tested() -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from windlass.domain.pki.user_ca import refuse_other_authorities
 from windlass.domain.rollout import Step
 from windlass.domain.rollout.gate_result import GateResult
 from windlass.domain.rollout.plan_changes import plan_changes
@@ -49,6 +50,8 @@ def make_plan(run: ClusterRun, request: UpgradeRequest, tell: Tell) -> MadePlan:
     """Look at everything and plan, and tell all of it; RefusedError says everything that holds the rollout up."""
     path = path_of(run, request)
     run.require_secrets(path.after)
+    if not request.rotates:  # which is how they change
+        refuse_other_authorities(run.authorities(path.after), run.records.pki(run.keys))
     gate = check_gate(run, path, request, tell)
     steps = steps_until(gate.steps, path.after, request.stop_after)
     plan = rollout_plan(path, gate, steps, run.records.durations(), partial(run.keys.fingerprint, run.name))
