@@ -63,26 +63,25 @@ def give_plan(name: Visible, request: PlanRequest, user: User, store: TheStore, 
     return {"operation": operation, "run": run_id}
 
 
-def read_plan(
-    name: Visible,
-    operation: Planned,
-    run: str,
-    user: User,
-    runs: TheClusterRuns,
-) -> dict[str, Any]:
+def read_plan(name: Visible, operation: Planned, run: str, user: User, runs: TheClusterRuns) -> dict[str, Any]:
     """Return how far a plan is, and the plan; 404 if the cluster has no run of that id that only plans."""
-    if not all(airflow_lets_read(operation, one, user) for one in _READ):
+    if not _may_read(operation, user):
         raise HTTPException(403, f"Airflow does not let {user.get_name()} read runs of `{operation}` and their results")
     views = [one for one in with_creation(runs, operation, run) if one.cluster == name and one.is_plan]
     if not views or views[0].run_id != run:
         raise HTTPException(404, f"`{name}` has no plan `{run}` of `{operation}`")
-    first = views[0]
+    first, *created = views
+    views = [first, *(one for one in created if _may_read(one.dag_id, user))]
     return {
         "state": _STATES.get(first.state, "failed"),
         "text": next((one.plan for one in views if one.plan), ""),
         "digest": first.digest,
         "errors": [text for one in views for text in _errors(one)],
     }
+
+
+def _may_read(dag_id: str, user: Any) -> bool:
+    return all(airflow_lets_read(dag_id, one, user) for one in _READ)
 
 
 def _errors(view: RunView) -> list[str]:
