@@ -56,7 +56,7 @@ demo: setup ## The main job: a lab, an Airflow and a Kubernetes cluster on them
 demo-down: setup-python ## Stop the demo and remove what it made
 	windlass demo down
 
-test: setup check ## Everything that CI runs: unit, Airflow, integration and the fixed list of end-to-end tests
+test: setup check docs ## Everything that CI runs: the site, unit, Airflow, integration and the fixed list of end-to-end tests
 	windlass mirror
 	$(SIDE_BY_SIDE) tests/airflow/whole_runs tests/airflow tests/unit; beside=$$?; pytest -m "not full" tests/integration tests/e2e && exit $$beside
 
@@ -75,7 +75,7 @@ bench: setup ## Measure each promised figure (ONLY=name for one)
 	windlass mirror
 	python -m bench $(ONLY)
 
-docs: ## Build the pages of docs/ into a site, build/site (in .venv-docs, which nothing else needs)
+docs: ## Build the pages of docs/ into a site, build/site (in .venv-docs, which no test needs)
 	@tools/setup docs
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/python -m mkdocs build --strict
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-_VERSION = "v1.37.2"
+DEFAULT_VERSION = "v1.37.2"
 _MOST_WORKERS = 9
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `windlass demo` and `windlass demo down`."""
     parser = commands.add_parser("demo", help="a lab, an Airflow and a Kubernetes cluster on this machine")
-    parser.add_argument("--version", default=_VERSION, help="of Kubernetes (default: %(default)s)")
+    parser.add_argument("--version", default=DEFAULT_VERSION, help="of Kubernetes (default: %(default)s)")
     parser.add_argument(
         "--workers", type=int, choices=range(1, _MOST_WORKERS + 1), default=1, help="how many (default: %(default)s)"
     )

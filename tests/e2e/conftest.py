@@ -23,6 +23,7 @@ from windlass.domain.spec.drivers import driver_choices
 KEEP = os.environ.get("WINDLASS_TEST_KEEP") == "1"
 NAME = os.environ.get("WINDLASS_TEST_NAME", "e2e")
 ORDER = (
+    "test_tutorial",  # its Airflow has to be the only one on this machine
     "test_create",
     "test_secrets",
     "test_audit",

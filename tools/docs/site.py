@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = "docs"
 OUTSIDE = {"README.md": "index.md", **{name: name for name in ("SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md")}}
 """Pages at the repository's top, and what they are called in the site."""
-_LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)#\s]*)(?P<anchor>#[^)\s]*)?\)")
+_LINK = re.compile(r"(?P<mark>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)#\s]*)(?P<anchor>#[^)\s]*)?\)")
 _CODE_BLOCK = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"# (.+)")
 
@@ -56,7 +56,7 @@ def places(navigation: Any) -> Iterator[str]:
 
 
 def for_site(text: str, path: str) -> str:
-    """Return the text of the page `path` with links as they are in the site; what is not in it becomes plain text."""
+    """Return the text of the page `path` with its links and pictures as the site has them; others become plain text."""
     # Every second part is a block of code; a link may go over the end of a line.
     parts = _CODE_BLOCK.split(text)
     parts[::2] = [_LINK.sub(lambda link: _in_site(link, path), part) for part in parts[::2]]
@@ -76,7 +76,7 @@ def _in_site(link: re.Match[str], path: str) -> str:
     here = name_in_site(path)
     if there is None or here is None:
         return text
-    return f"[{text}]({os.path.relpath(there, Path(here).parent)}{fragment})"
+    return f"{link['mark']}[{text}]({os.path.relpath(there, Path(here).parent)}{fragment})"
 
 
 def _expanded(entries: list[Any], root: Path) -> list[Any]:

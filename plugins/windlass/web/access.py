@@ -11,10 +11,11 @@ from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, HTTPException, Path
 from pydantic import AfterValidator
 
+from windlass.domain.authenticity import READING_KEY_CONNECTION
 from windlass.domain.spec.access import TEAM_PREFIX
 from windlass.domain.spec.checks.syntax import wrong_label
 from windlass.domain.spec.rights import APPROVE, SEE, Person
-from windlass.effects.store import Store
+from windlass.effects.store import Store, UnverifiedStore
 from windlass.operation_names import Operation
 from windlass.operations.rights import right_to_run, why_not
 from windlass.web.needs import TheStore
@@ -72,6 +73,15 @@ Visible = Annotated[str, Depends(visible)]
 def unknown(name: str) -> HTTPException:
     """Return the answer about a cluster that is not there, or not for whoever asks."""
     return HTTPException(404, f"the store knows no cluster `{name}`")
+
+
+def why_unchecked(store: Store) -> str:
+    """Return why nobody may do more here than see: what the store says of who may is not checked; empty if it is."""
+    if not isinstance(store, UnverifiedStore):
+        return ""
+    return (
+        f"this API server cannot check what the spec says of who may; give it the connection `{READING_KEY_CONNECTION}`"
+    )
 
 
 def airflow_lets_run(dag_id: str, user: Any) -> bool:

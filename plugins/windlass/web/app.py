@@ -7,6 +7,7 @@ import mimetypes
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from airflow.configuration import conf
@@ -18,6 +19,7 @@ from windlass.operation_names import Operation
 from windlass.web import cluster_pages, spec_api
 from windlass.web.access import DAG, User, airflow_lets_run, reader
 from windlass.web.cluster_list import MOST_SHOWN, Wanted, shown_values, view, visible_clusters
+from windlass.web.long_lived import spare_long_lived
 from windlass.web.needs import TheCatalog, TheKeys, TheStore
 from windlass.web.openapi import describe
 from windlass.web.origin import why_foreign
@@ -62,6 +64,8 @@ def create_app() -> FastAPI:
 
 async def _with_headers(request: Request, call_next: Callable[[Request], Any]) -> Response:
     response: Response = await call_next(request)
+    if response.status_code == HTTPStatus.OK:
+        spare_long_lived()  # what makes answers is loaded by now
     for key, value in _HEADERS.items():
         response.headers.setdefault(key, value)
     return response

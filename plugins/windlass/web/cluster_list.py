@@ -48,12 +48,12 @@ class Wanted:
     limit: Annotated[int | None, Query(ge=1, le=10_000)] = None
     offset: Annotated[int, Query(ge=0)] = 0
 
-    def takes(self, one: Summary | Unreadable, now: datetime) -> bool:
-        """Say whether a cluster is one of them."""
+    def takes(self, one: Summary | Unreadable, standing: Standing | None) -> bool:
+        """Say whether a cluster is one of them, which stands like this; None: it cannot be read."""
         if isinstance(one, Unreadable):
             return not self.standing and self.q.lower() in one.name.lower()
         words = [one.name, one.version, one.topology, *(f"{host.name} {host.address}" for host in one.hosts)]
-        return self.standing in {"", standing(one, now)} and self.q.lower() in " ".join(words).lower()
+        return self.standing in {"", standing} and self.q.lower() in " ".join(words).lower()
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,9 @@ def visible_clusters(store: Store, user: Any, keys: MasterKeys | None) -> tuple[
 
 def view(clusters: tuple[Summary | Unreadable, ...], wanted: Wanted, now: datetime) -> FleetView:
     """Return what was asked for, what needs somebody first."""
-    by_standing = Counter[str](standing(one, now) for one in clusters if isinstance(one, Summary))
-    found = sorted((one for one in clusters if wanted.takes(one, now)), key=lambda one: _order(one, now))
+    stand = [(one, standing(one, now) if isinstance(one, Summary) else None) for one in clusters]
+    by_standing = Counter[str](how for _, how in stand if how is not None)
+    found = [one for one, _ in sorted((pair for pair in stand if wanted.takes(*pair)), key=_order)]
     until = None if wanted.limit is None else wanted.offset + wanted.limit
     return FleetView(tuple(found[wanted.offset : until]), len(found), by_standing)
 
@@ -97,8 +98,9 @@ def _lets_see(one: Summary, person: Person) -> bool:
     return may(one.access, person, SEE) is not False
 
 
-def _order(one: Summary | Unreadable, now: datetime) -> tuple[int, str]:
-    return (-1 if isinstance(one, Unreadable) else _WORST_FIRST.index(standing(one, now)), one.name)
+def _order(pair: tuple[Summary | Unreadable, Standing | None]) -> tuple[int, str]:
+    one, how = pair
+    return (-1 if how is None else _WORST_FIRST.index(how), one.name)
 
 
 def _read_one_by_one(

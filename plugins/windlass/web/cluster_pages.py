@@ -26,7 +26,7 @@ from windlass.web.access import (
 )
 from windlass.web.actions import ACTIONS, BY_OPERATION, action_form
 from windlass.web.catalog_view import CatalogView, view_catalog
-from windlass.web.cluster_runs import GIVEN_SPECS, ClusterRuns, TheClusterRuns
+from windlass.web.cluster_runs import GIVEN_SPECS, TheClusterRuns, with_creation
 from windlass.web.needs import TheCatalog, TheKeys, TheStandings, TheStore
 from windlass.web.pages import render
 from windlass.web.reading import Filter, read_log
@@ -101,7 +101,7 @@ def action_page(request: Request, name: Visible, operation: str, page: ThePage) 
 
 def run_part(request: Request, name: Visible, dag: str, run: str, page: ThePage) -> str:
     """Return one run of a cluster, with the run that it has create the cluster, as a part of a page."""
-    found = [one for one in _with_creation(page.runs, dag, run) if one.cluster == name]
+    found = [one for one in with_creation(page.runs, dag, run) if one.cluster == name]
     shown = list(_shown(found, page.store, name, page.user))
     if not shown:
         raise HTTPException(404, f"`{name}` has no run `{run}` of `{dag}`")
@@ -146,12 +146,6 @@ def _deploy(request: Request, page: PageNeeds, view: CatalogView, text: str, cha
         may_deploy=lets,
         is_paused=form is not None and form.is_paused,
     )
-
-
-def _with_creation(runs: ClusterRuns, dag: str, run: str) -> Iterator[RunView]:
-    """Yield a run, and the one that creates the cluster for it; see `ClusterCreateOperator`."""
-    asked = [(dag, run), *([(Operation.CREATE.value, f"apply__{run}")] if dag == Operation.APPLY else [])]
-    yield from (found for one in asked if (found := runs.find(*one)) is not None)
 
 
 def _shown(views: Iterable[RunView], store: Store, cluster: str, user: Any) -> Iterator[ShownRun]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -97,6 +97,12 @@ def cluster_runs() -> ClusterRuns:
 
 
 TheClusterRuns = Annotated[ClusterRuns, Depends(cluster_runs)]
+
+
+def with_creation(runs: ClusterRuns, dag: str, run: str) -> Iterator[RunView]:
+    """Yield a run, and the one that creates the cluster for it; see `ClusterCreateOperator`."""
+    asked = [(dag, run), *([(Operation.CREATE.value, f"apply__{run}")] if dag == Operation.APPLY else [])]
+    yield from (found for one in asked if (found := runs.find(*one)) is not None)
 
 
 def _field(name: str, param: Any) -> Field:

@@ -17,7 +17,6 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
 from fastapi import HTTPException
 from pydantic import BaseModel, Field
 
-from windlass.domain.authenticity import READING_KEY_CONNECTION
 from windlass.domain.remote import Arguments, Command, check_public, needs_of, read_arguments
 from windlass.domain.remote.command_needs import is_about_cluster
 from windlass.domain.sealing import MASTER_KEY_CONNECTION
@@ -25,11 +24,11 @@ from windlass.domain.spec import load_cluster
 from windlass.domain.spec.access import Right
 from windlass.domain.spec.plain_secrets import refuse_plain_secrets
 from windlass.domain.spec.rights import APPROVE, DELETE, OPERATE, SEE
-from windlass.effects.store import Store, UnverifiedStore
+from windlass.effects.store import Store
 from windlass.errors import SpecError
 from windlass.operation_names import Operation
 from windlass.operations.rights import why_not, why_not_everywhere
-from windlass.web.access import User, Visible, person_of
+from windlass.web.access import User, Visible, person_of, why_unchecked
 from windlass.web.command_runs import CommandRun, TheRuns
 from windlass.web.login import CurrentLogin
 from windlass.web.needs import TheStore
@@ -113,11 +112,8 @@ def _refuse_secrets(given: Arguments) -> None:
 def _why_not(cluster: str, command: Command, given: Arguments, user: Any, store: Store) -> str:
     """Return why a user may not give a command: by Airflow, which all clusters share, and by the cluster's spec."""
     needs = needs_of(command, given)
-    if needs.rights not in {(), (SEE,)} and isinstance(store, UnverifiedStore):
-        return (
-            f"`windlass {command}`: this API server cannot check what the spec says of who may; give it the connection "
-            f"`{READING_KEY_CONNECTION}`"
-        )
+    if needs.rights not in {(), (SEE,)} and (why := why_unchecked(store)):
+        return f"`windlass {command}`: {why}"
     if needs.is_for_keepers and not _is_keeper(user):
         return (
             f"`windlass {command}` is for those who may change the connection `{MASTER_KEY_CONNECTION}` in Airflow, "

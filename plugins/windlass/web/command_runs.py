@@ -6,19 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from airflow.api.common.trigger_dag import trigger_dag
-from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XCOM_RETURN_KEY, XComModel
 from airflow.utils.session import create_session
-from airflow.utils.types import DagRunTriggeredByType, DagRunType
 from fastapi import Depends, HTTPException
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from windlass.domain.remote.command_needs import ANSWER_TASK as TASK
 from windlass.operation_names import Operation
+from windlass.web.run_starting import start_run
 
 MOST_UNANSWERED = 8
 """Commands of one person that are not answered yet: each takes a worker's slot."""
@@ -45,18 +43,9 @@ class CommandRuns:
     def start(self, run_id: str, conf: Mapping[str, Any], person: str) -> None:
         """Start one; HTTPException says why it could not be answered, and what to do."""
         with create_session() as session:
-            _require_dag(session)
             if _unanswered(session, person) >= MOST_UNANSWERED:
                 raise HTTPException(429, f"{MOST_UNANSWERED} commands of `{person}` are not answered yet; wait for one")
-            trigger_dag(
-                _DAG,
-                triggered_by=DagRunTriggeredByType.REST_API,
-                run_type=DagRunType.MANUAL,
-                triggering_user_name=person,
-                run_id=run_id,
-                conf=dict(conf),
-                session=session,
-            )
+            start_run(session, _DAG, run_id, conf, person)
 
     def find(self, run_id: str) -> CommandRun | None:
         """Return how far one is; None if there is none of that id."""
@@ -77,16 +66,6 @@ def command_runs() -> CommandRuns:
 
 
 TheRuns = Annotated[CommandRuns, Depends(command_runs)]
-
-
-def _require_dag(session: Session) -> None:
-    dag = session.get(DagModel, _DAG)
-    if dag is None or dag.is_stale:
-        raise HTTPException(
-            409, f"Airflow does not know the DAG `{_DAG}`: see its import errors, and whether its dags/ are all there"
-        )
-    if dag.is_paused:
-        raise HTTPException(409, f"the DAG `{_DAG}` is paused in Airflow, so that nothing answers; unpause it")
 
 
 def _unanswered(session: Session, person: str) -> int:

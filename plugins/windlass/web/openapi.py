@@ -18,9 +18,13 @@ _TAGS = {
     "backups": "Recovery bundles, and whether drills have proven them.",
     "log": "What was done to a cluster, and why.",
     "credential": "How people get into clusters by their login to Airflow.",
+    "plans": (
+        "What an operation would do to a cluster: a run is started that plans and changes nothing, and then looked at. "
+        "It takes the rights of the operation."
+    ),
     "commands": (
-        "What `windlass` on a laptop has a worker do: `plan` shows what an apply would change. The answer is sealed "
-        "for the key in the request, which no other can open."
+        "What `windlass` on a laptop has a worker do. The answer is sealed for the key in the request, which no other "
+        "can open."
     ),
     "metrics": "For Prometheus.",
 }

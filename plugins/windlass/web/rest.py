@@ -15,7 +15,7 @@ from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec.overview import KnownCluster, bundle_rows, overview
 from windlass.effects.store import Store
 from windlass.effects.store.read_cluster import read_known
-from windlass.web import command_api, people, spec_api
+from windlass.web import command_api, people, plan_api, spec_api
 from windlass.web import rest_models as models
 from windlass.web.access import User, Visible, unknown
 from windlass.web.cluster_list import Wanted, shown_values, view, visible_clusters
@@ -26,7 +26,7 @@ from windlass.web.reading import Filter, read_log
 _MOST = 500
 _HEALTH = ("name", "standing", "observed", "services", "hosts", "addons", "findings", "alerts")
 _WHY: Mapping[int, str] = {
-    400: "The command is not one that this Windlass knows, or not of its form.",
+    400: "The command or the params are none that this Windlass knows, or not of their form.",
     401: "Nobody is logged in: send the token of `POST /auth/token` as a bearer.",
     403: "Whoever is logged in may not; the reason names the right and who gives it.",
     404: "There is no such thing, or it is not for whoever asks: both are answered alike.",
@@ -117,11 +117,19 @@ ROUTES = (
     ),
     Route(
         "POST", "/api/clusters/{name}/commands", command_api.give_cluster_command, "commands",
-        "Give a command about a cluster: a plan preview among them", models.GivenCommand, (400, 404, 409, 429),
+        "Give a command about a cluster", models.GivenCommand, (400, 404, 409, 429),
     ),
     Route(
         "GET", "/api/clusters/{name}/commands/{run}", command_api.read_cluster_answer, "commands",
         "Read what a command about a cluster came to", models.CommandState, (404,),
+    ),
+    Route(
+        "POST", "/api/clusters/{name}/plans", plan_api.give_plan, "plans", "Have an operation planned",
+        models.GivenPlan, (400, 404, 409),
+    ),
+    Route(
+        "GET", "/api/clusters/{name}/plans/{operation}/{run}", plan_api.read_plan, "plans", "Show a plan",
+        models.PlanState, (404,),
     ),
     Route(
         "POST", "/api/spec/check", spec_api.check_spec, "clusters", "Check a spec, as `windlass spec validate` does",

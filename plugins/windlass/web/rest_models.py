@@ -195,6 +195,22 @@ class CommandState(_Answer):
     answer: str = Field(description="sealed for the key of the request; empty until it is answered")
 
 
+class GivenPlan(_Answer):
+    """A plan that a worker will make."""
+
+    operation: str
+    run: str
+
+
+class PlanState(_Answer):
+    """How far a plan is."""
+
+    state: Literal["waiting", "working", "planned", "failed"]
+    text: str = Field(description="The plan in lines; empty until it is there.")
+    digest: str = Field(description="What `plan_digest` of the operation takes; empty where its plans have none.")
+    errors: list[str] = Field(description="Why it failed, by step.")
+
+
 class SpecProblem(_Answer):
     """One thing that is wrong with a spec."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from airflow.api.common.trigger_dag import trigger_dag
@@ -30,6 +30,7 @@ from windlass.web import needs
 from windlass.web.actions import ACTIONS, BY_OPERATION, action_form
 from windlass.web.cluster_runs import SHOWN, ClusterRuns
 from windlass.web.fields import Field
+from windlass.web.plan_api import Planned
 from windlass.web.run_views import RunView, plan_text
 from world.specs import THREE
 
@@ -339,3 +340,87 @@ def test_a_rotation_shows_the_plan_of_the_phase_that_is_due() -> None:
         Operation.ROTATE, "one", "demo", "success", "", None, results={"trust_gate": {}, "settle_gate": {"text": "now"}}
     )
     assert view.plan == "now"
+
+
+def plan(client: TestClient, cluster: str, **params: Any) -> Any:
+    body = {"params": params}
+    return client.post(f"/windlass/api/clusters/{cluster}/plans", json=body, headers=login("user"))
+
+
+def test_a_plan_that_the_api_is_asked_for_is_a_run_that_only_plans(client: TestClient) -> None:
+    given = plan(client, "demo", reason="look")
+    assert given.status_code == 200, given.text
+    path = f"api/clusters/demo/plans/apply_cluster/{given.json()['run']}"
+    with create_session() as session:
+        run = session.scalar(select(DagRun))
+        assert run is not None
+        assert (run.dag_id, run.triggering_user_name) == ("apply_cluster", "some-user")
+        assert run.conf == {"cluster": "demo", "plan_only": True, "reason": "look"}
+    assert get(client, path, "viewer").json() == {"state": "waiting", "text": "", "digest": "", "errors": []}
+    task(run.run_id, "gate", "success", return_value={"plan": {"digest": "d1"}, "text": TEXT})
+    ended(run.run_id)
+    assert get(client, path, "viewer").json() == {"state": "planned", "text": TEXT, "digest": "d1", "errors": []}
+    for other in (path.replace("/demo/", "/open/"), path.replace("apply_", "create_"), f"{path}-1"):
+        assert get(client, other).status_code == 404
+
+
+def test_a_plan_of_a_cluster_that_is_not_there_yet_tells_what_the_run_that_creates_it_would_do(
+    client: TestClient,
+) -> None:
+    run = plan(client, "new", spec=THREE.replace("demo", "new")).json()["run"]
+    start("create_cluster", f"apply__{run}", cluster="new", plan_only=True)
+    task(run, "gate", "success", return_value={"creates": True})
+    task(f"apply__{run}", "plan.preflight", "failed", **{FAILURE: {"text": "cp-1: no Docker", "told": True}})
+    with create_session() as session:
+        session.execute(update(DagRun).where(DagRun.run_id == run).values(state="failed"))
+    found = get(client, f"api/clusters/new/plans/apply_cluster/{run}").json()
+    assert (found["state"], found["errors"]) == ("failed", ["plan.preflight: cp-1: no Docker"])
+
+
+def test_a_run_that_does_something_is_no_plan(client: TestClient) -> None:
+    start("apply_cluster", "one", cluster="demo")
+    assert get(client, "api/clusters/demo/plans/apply_cluster/one").status_code == 404
+
+
+GIVES_RIGHTS = THREE.replace("spec:\n", "spec:\n  access: {roles: {user: [operate, delete]}}\n", 1)
+
+
+@pytest.mark.parametrize(
+    ("role", "operation", "params", "status"),
+    [
+        ("user", "apply_cluster", {}, 200),
+        ("viewer", "apply_cluster", {}, 403),
+        ("op", "upgrade_cluster", {}, 403),
+        ("user", "delete_cluster", {"confirm_name": "demo"}, 403),
+        ("admin", "delete_cluster", {"confirm_name": "demo"}, 200),
+        ("user", "apply_cluster", {"spec": GIVES_RIGHTS}, 403),
+        ("user", "apply_cluster", {"plan_only": False}, 400),
+        ("user", "apply_cluster", {"cluster": "open"}, 400),
+        ("user", "apply_cluster", {"spec": "kind: ["}, 400),
+        ("user", "apply_cluster", {"gone": "cp-1"}, 400),
+        ("user", "etcd_backup", {}, 422),
+        ("user", "run_command", {}, 422),
+    ],
+)
+def test_a_plan_takes_the_rights_of_what_it_is_of_and_params_that_its_dag_has(
+    client: TestClient, role: str, operation: str, params: dict[str, Any], status: int
+) -> None:
+    body = {"operation": operation, "params": params}
+    answer = client.post("/windlass/api/clusters/demo/plans", json=body, headers=login(role))
+    assert answer.status_code == status, answer.text
+    with create_session() as session:
+        assert (session.scalar(select(DagRun)) is None) is (status != 200)
+
+
+def test_where_a_dag_is_paused_no_plan_is_begun(client: TestClient) -> None:
+    with create_session() as session:
+        session.execute(update(DagModel).where(DagModel.dag_id == "apply_cluster").values(is_paused=True))
+    answer = plan(client, "demo")
+    assert (answer.status_code, "unpause it" in answer.text) == (409, True)
+
+
+def test_every_operation_that_can_plan_is_offered_by_the_api_and_by_no_other_name(client: TestClient) -> None:
+    forms = {one: form for one in SHOWN if (form := ClusterRuns().form(one)) is not None}
+    assert set(get_args(Planned)) == {
+        name for name, form in forms.items() if "plan_only" in {field.name for field in form.fields}
+    }

@@ -27,9 +27,12 @@ from windlass.effects.store import ClusterRecords, MemoryStore, ServiceLog
 from windlass.effects.store.keys import bundle_key
 from windlass.web import needs
 from windlass.web.app import create_app
+from windlass.web.cluster_runs import ClusterRuns, cluster_runs
 from windlass.web.command_runs import CommandRun, CommandRuns, command_runs
 from windlass.web.openapi import document, text
 from windlass.web.rest import ROUTES
+from windlass.web.run_starting import RunStarter, run_starter
+from windlass.web.run_views import RunView, StepView
 from world.specs import SMALL
 
 FILE = Path(__file__).resolve().parents[3] / "docs" / "openapi.json"
@@ -65,6 +68,25 @@ class Runs(CommandRuns):
         return CommandRun("admin", "mine", "answered", "sealed") if run_id == "one" else None
 
 
+class Planned(ClusterRuns):
+    """Plans of which one is there."""
+
+    def find(self, dag_id: str, run_id: str) -> RunView | None:
+        """Return the one, which has failed."""
+        if run_id != "one":
+            return None
+        plan = {"gate": {"text": "nothing to do", "plan": {"digest": "d1"}}}
+        tasks = (StepView("gate", "", "failed", 1.0, "cp-1: not reached"),)
+        return RunView(dag_id, run_id, "mine", "failed", "admin", None, {"plan_only": True}, tasks, results=plan)
+
+
+class Starter(RunStarter):
+    """Starts nothing."""
+
+    def start(self, dag_id: str, run_id: str, conf: Mapping[str, Any], person: str) -> None:
+        """Start nothing."""
+
+
 @pytest.fixture(scope="module")
 def store() -> MemoryStore:
     kept = MemoryStore()
@@ -91,6 +113,8 @@ def client(server: TestClient, pages: Any, store: MemoryStore) -> Iterator[TestC
             needs.keys: lambda: MASTER,
             people_keys: MASTER.for_people,
             command_runs: Runs,
+            cluster_runs: Planned,
+            run_starter: Starter,
         }
         server.cookies.clear()
         yield server
@@ -181,7 +205,7 @@ def test_whatever_is_asked_is_answered_as_described_and_nothing_crashes(client: 
 @pytest.mark.parametrize("name", READS)
 def test_what_is_there_is_answered_as_described(client: TestClient, name: str) -> None:
     (operation,) = (one for one in MADE if one.label == name)
-    case = operation.Case(path_parameters={"name": "mine", "run": "one"})
+    case = operation.Case(path_parameters={"name": "mine", "run": "one", "operation": "apply_cluster"})
     answer = _send(client, case, login("admin"))
     assert answer.status_code == 200, answer.text
     case.validate_response(answer, checks=[status_code_conformance, response_schema_conformance])

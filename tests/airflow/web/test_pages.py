@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from windlass.domain.servicelog import Event
 from windlass.effects.store import ClusterRecords, Leases, MemoryStore, ServiceLog
 from windlass.effects.store.keys import bundle_key, created_key, lease_key, spec_key, status_key
 from windlass.web import needs
+from windlass.web.long_lived import spare_long_lived
 from windlass.web.plugin import WindlassPlugin
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -93,6 +95,20 @@ def write(store: MemoryStore, text: str, minutes_ago: float = 0, **more: Any) ->
 def test_nobody_gets_in_without_a_login_and_not_with_a_wrong_one(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 401
     assert client.get(path, headers={"Authorization": "Bearer nonsense"}).status_code == 403
+
+
+def test_what_is_loaded_by_the_first_answer_is_not_searched_for_garbage_again(
+    viewer: TestClient, store: MemoryStore
+) -> None:
+    spare_long_lived.cache_clear()
+    gc.unfreeze()
+    assert viewer.get("/windlass/api/clusters", headers={"Authorization": "Bearer nonsense"}).status_code == 403
+    assert gc.get_freeze_count() == 0
+    assert viewer.get("/windlass/api/clusters").status_code == 200
+    spared = gc.get_freeze_count()
+    assert spared > 100_000
+    assert viewer.get("/windlass/").status_code == 200
+    assert gc.get_freeze_count() <= spared, "once"
 
 
 @pytest.mark.parametrize("path", ["/windlass/docs", "/windlass/openapi.json", "/windlass/redoc"])

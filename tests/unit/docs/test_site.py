@@ -18,6 +18,7 @@ from .pages import ROOT
 
 PAGES = pages()
 PLACES = list(places(navigation()))
+_LINKS = {"link_open": "href", "image": "src"}
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
@@ -45,7 +46,7 @@ def anchors(path: str) -> set[str]:
 def broken(path: str) -> list[str]:
     """Return the links of a page that lead nowhere in the repository."""
     wrong = []
-    for link in (str(token.attrs["href"]) for token in tokens(path) if token.type == "link_open"):
+    for link in (str(token.attrs[_LINKS[token.type]]) for token in tokens(path) if token.type in _LINKS):
         target, _, fragment = link.partition("#")
         there = target_of(path, target)
         if "://" in link:
@@ -76,16 +77,18 @@ def test_a_link_that_leads_nowhere_is_noticed(monkeypatch: pytest.MonkeyPatch, t
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "bad.md").write_text(
         "# Two `words`\n\n[a](no.md) [b](#two-words) [c](#three) [d](bad.md#two) `[e](none.md)` [f](https://x.example)\n"
+        "![g](no.png)\n"
     )
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
 
-    assert broken("docs/bad.md") == ["no.md", "#three", "bad.md#two"]
+    assert broken("docs/bad.md") == ["no.md", "#three", "bad.md#two", "no.png"]
 
 
 def test_links_are_those_of_the_site() -> None:
     text = "[a](../README.md) [b](../plugins/x.py) [c](spec.md#all)\n```\n[d](../README.md)\n```\n"
 
     assert for_site(text, "docs/create.md") == "[a](index.md) b [c](spec.md#all)\n```\n[d](../README.md)\n```\n"
+    assert for_site("![a](docs/images/x.png) ![b](x.png)", "README.md") == "![a](images/x.png) b"
     assert for_site("[a](docs/runbooks/x.md) [b](docs)", "README.md") == "[a](runbooks/x.md) b"
     assert for_site("[two\n  words](docs/x.md)", "README.md") == "[two\n  words](x.md)"
     assert for_site("[a](../../SECURITY.md)", "docs/runbooks/x.md") == "[a](../SECURITY.md)"

@@ -182,6 +182,21 @@ def test_a_thousand_clusters_are_read_in_twenty_requests(raw: CountingStore) -> 
     assert raw.asked.total() <= 20, raw.asked
 
 
+def test_what_has_not_changed_since_the_last_view_is_not_made_of_its_bytes_again(raw: CountingStore) -> None:
+    store = writer_of(raw)
+    others = [name for number in range(100) if object_of(name := f"c-{number}") != object_of(NAME)]
+    make(store)
+    make(store, others[0])
+    before, other = only_named(raw, NAME), only_named(raw, others[0])
+    ClusterRecords(store, NAME).save_status(status())
+    assert only_named(raw, NAME) != before
+    assert only_named(raw, others[0]) is other
+
+
+def only_named(raw: MemoryStore, name: str) -> Summary:
+    return next(one for one in read_fleet(reader_of(raw)).summaries if one.name == name)
+
+
 def test_a_summary_of_another_spec_is_not_believed(raw: CountingStore) -> None:
     make(writer_of(raw))
     # By a process that notes nothing, or died before it had.

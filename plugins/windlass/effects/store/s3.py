@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import get_session
+from botocore.utils import parse_timestamp
 
 from windlass.domain.secret import Secret
 from windlass.domain.spec.care import ObjectLock
@@ -251,7 +253,21 @@ def client_settings(config: StoreConfig) -> Config:
 @cache
 def _session() -> boto3.session.Session:
     """Return the process's session: it reads the description of S3 once, which takes a while, for all clients."""
-    return boto3.session.Session()
+    inner = get_session()
+    inner.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_time)
+    return boto3.session.Session(botocore_session=inner)
+
+
+def read_time(text: Any) -> datetime:
+    """Read a time of an S3 server; ValueError if it is none.
+
+    Those of listings are in ISO 8601. botocore's own reader, which knows every form, takes ten times as long for one: a
+    tenth of a second for the thousand of a page.
+    """
+    if isinstance(text, str) and text.endswith("Z"):
+        with suppress(ValueError):
+            return datetime.fromisoformat(text)
+    return parse_timestamp(text)
 
 
 _SESSION_LOCK = threading.Lock()

@@ -33,6 +33,12 @@ def object_of(cluster: str) -> int:
     return int.from_bytes(hashlib.sha256(cluster.encode()).digest()[:4], "big") % OBJECTS
 
 
+def entries_in(data: bytes, number: int) -> Entries:
+    """Return the summaries in the content of an object; IntegrityError if it is not what Windlass wrote."""
+    with read_from(f"{summaries_key(number)} in the store", _ADVICE):
+        return dict(json.loads(zlib.decompress(data))["clusters"])
+
+
 @dataclass(frozen=True)
 class _Page:
     entries: Entries
@@ -90,12 +96,8 @@ class SummaryObjects:
             self._pages[number] = _Page({}, None)
 
     def _fetch(self, number: int) -> _Page:
-        key = summaries_key(number)
-        stored = self.store.get(key)
-        if stored is None:
-            return _Page({}, None)
-        with read_from(f"{key} in the store", _ADVICE):
-            return _Page(dict(json.loads(zlib.decompress(stored.data))["clusters"]), stored.tag)
+        stored = self.store.get(summaries_key(number))
+        return _Page({}, None) if stored is None else _Page(entries_in(stored.data, number), stored.tag)
 
     def _write(self, number: int, entries: Entries, tag: str | None) -> bool:
         key, data = summaries_key(number), zlib.compress(json.dumps({"clusters": entries}).encode(), 3)
