@@ -99,8 +99,8 @@ class World:
         """Let the Airflow layer find this world where it looks for the real one."""
         patch.setattr(services, "_build", self._services)
         # The same each time, and half of the time that a run takes.
-        patch.setattr(run_context, "load_cluster", _once(load_cluster))
-        patch.setattr(run_context, "read_other", _once(read_other))
+        for name, make in (("load_cluster", load_cluster), ("read_other", read_other)):
+            patch.setattr(run_context, name, _once(make))
         patch.setattr(yamltext, "read_all_yaml", _read_once(yamltext.read_all_yaml))
 
     def _services(self, store_conn_id: str) -> Services:

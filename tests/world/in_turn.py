@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from random import Random
+from types import ModuleType
 from typing import Any, Self
 
 import pytest
@@ -28,11 +29,15 @@ class InTurn:
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
         """Have it wherever an operation has threads that do not wait for each other."""
-        patch.setattr(fan_out, "worker_threads", self._shuffled)
-        patch.setattr(pool, "worker_threads", _at_once)
-        patch.setattr(gather, "worker_threads", _at_once)
-        patch.setattr(observe, "ThreadPoolExecutor", _AtOnce)
-        patch.setattr(background, "ThreadPoolExecutor", _AtOnce)
+        threads: dict[tuple[ModuleType, str], Any] = {
+            (fan_out, "worker_threads"): self._shuffled,
+            (pool, "worker_threads"): _at_once,
+            (gather, "worker_threads"): _at_once,
+            (observe, "ThreadPoolExecutor"): _AtOnce,
+            (background, "ThreadPoolExecutor"): _AtOnce,
+        }
+        for (module, name), instead in threads.items():
+            patch.setattr(module, name, instead)
 
     @contextmanager
     def _shuffled(self, *_: object) -> Iterator[_Later]:

@@ -18,6 +18,7 @@ from windlass.domain.authenticity.record_keys import READING_KEY_CONNECTION, Rec
 from windlass.domain.bounded import read_from
 from windlass.domain.sealing import MASTER_KEY_CONNECTION, seal_bytes, unseal_bytes
 from windlass.errors import IntegrityError
+from windlass.operation_names import Operation
 
 _BEGIN = b'{"windlass": '
 _MOST_HEADER = 4096
@@ -116,7 +117,7 @@ def _check_format(found: Any, place: Place) -> None:
     if isinstance(found, int) and found < place.formats[0]:
         raise IntegrityError(
             f"{place}: it has the format {found}, and this Windlass reads {reads}: an older one wrote it; "
-            "have a release between the two write it first, by `apply_cluster`"
+            f"have a release between the two write it first, by `{Operation.APPLY}`"
         )
     raise IntegrityError(
         f"{place}: it has the format {found}, and this Windlass reads {reads}: a newer Windlass wrote it; bring this "
