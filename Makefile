@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Many of them wait for something, so that there are three processes for two cores.
 SIDE_BY_SIDE := pytest -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup setup-python requirements openapi check format mirror lab-up lab-down demo demo-down test test-unit test-e2e soak bench docs docs-reference
+.PHONY: help setup setup-python requirements openapi check audit format mirror lab-up lab-down demo demo-down test test-unit test-e2e kills nightly soak bench docs docs-reference
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,10 @@ check: setup-python ## Lint, types, import contracts, the rules in tools/house
 	mypy
 	lint-imports --no-logo
 	python -m tools.house
+
+audit: setup-python ## Look for secrets, at licences, and whether anything pinned has a known flaw
+	python -m tools.audit
+	uvx pip-audit==2.10.1 --strict --disable-pip --require-hashes -r requirements.txt -r requirements-build.txt
 
 format: setup-python ## Put the code into its one form
 	ruff format .
@@ -66,6 +70,12 @@ test-unit: setup-python ## The tests that need no root, no Docker, no network
 test-e2e: setup ## All tests in the lab, the long ones too
 	windlass mirror
 	pytest tests/integration tests/e2e
+
+kills: setup-python ## Let runs of all operations die by seeds, in memory, and see that they converge (RUNS=10000 FIRST=1)
+	AIRFLOW_HOME=$(CURDIR)/build/kills PYTHONPATH=tests python -m world.seeded --runs $(or $(RUNS),10000) --first $(or $(FIRST),1)
+
+nightly: setup ## Run everything that there is, one after another, and write its times (ONLY=name for one)
+	python -m tools.nightly $(ONLY)
 
 soak: setup ## Break a cluster in the lab at random, and see that it heals (FAULTS=200 SEED=1 FROM=1)
 	windlass mirror

@@ -29,6 +29,7 @@ MODULES = (
     "bare_hosts",
     "flat_memory",
     "backup",
+    "backup_cost",
     "recovery",
     "large",
     "upgrade_vs_kubeadm",

@@ -6,15 +6,9 @@
 from __future__ import annotations
 
 from airflow.sdk import DAG, PartitionedAssetTimetable
-from airflow.task.trigger_rule import TriggerRule
 
 from windlass.airflow.assets import BACKUPS
-from windlass.airflow.operators.backup import (
-    BackupExpireOperator,
-    BackupProveOperator,
-    BackupTakeOperator,
-    EtcdMaintenanceOperator,
-)
+from windlass.airflow.operators.backup import BackupRunOperator
 from windlass.airflow.params import reason_param, scheduled_cluster_param
 from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
@@ -31,10 +25,5 @@ with DAG(
     max_active_runs=16,
     catchup=False,
 ):
-    take = BackupTakeOperator(task_id="take", retries=2)
-    expire = BackupExpireOperator(task_id="expire")
-    prove = BackupProveOperator(task_id="prove")
-    # A database that is full is why some backups fail: it is looked after whatever came of this one.
-    maintenance = EtcdMaintenanceOperator(task_id="upkeep", trigger_rule=TriggerRule.ALL_DONE)
-
-    take >> [expire, prove, maintenance]
+    # One task: each costs the machines far more than what is done in it, and there may be a thousand clusters.
+    BackupRunOperator(task_id="take", retries=2)

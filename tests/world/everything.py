@@ -6,7 +6,7 @@ import itertools
 import pickle
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from airflow.dag_processing.dagbag import DagBag
 from windlass.airflow import run_context, services
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.secret_references import resolve
+from windlass.domain import yamltext
 from windlass.domain.architectures import AMD64
 from windlass.domain.artifacts import Artifact, Lock, Locked
 from windlass.domain.authenticity import place_of
@@ -29,6 +30,7 @@ from windlass.domain.pki import desired_certificates
 from windlass.domain.rendering import MirrorAddresses
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.domain.spec import load_cluster
+from windlass.domain.spec.others import read_other
 from windlass.effects.bundles import Vault
 from windlass.effects.catalog import load_catalog
 from windlass.effects.clock import Clock
@@ -97,7 +99,9 @@ class World:
         """Let the Airflow layer find this world where it looks for the real one."""
         patch.setattr(services, "_build", self._services)
         # The same each time, and half of the time that a run takes.
-        patch.setattr(run_context, "load_cluster", _once(load_cluster))
+        for name, make in (("load_cluster", load_cluster), ("read_other", read_other)):
+            patch.setattr(run_context, name, _once(make))
+        patch.setattr(yamltext, "read_all_yaml", _read_once(yamltext.read_all_yaml))
 
     def _services(self, store_conn_id: str) -> Services:
         """Return what the Airflow layer works with in this world, whatever the store's connection is called."""
@@ -279,6 +283,20 @@ def _once(make: Callable[..., Any]) -> Callable[..., Any]:
         return _known[key]
 
     return made
+
+
+_read: dict[str, bytes] = {}
+
+
+def _read_once(read: Callable[[str], Iterable[Any]]) -> Callable[[str], Iterable[Any]]:
+    """Return the same function, which reads a text but once; what it gives may be changed by whoever has it."""
+
+    def known(text: str) -> Iterable[Any]:
+        if text not in _read:
+            _read[text] = pickle.dumps(list(read(text)))
+        yield from pickle.loads(_read[text])  # noqa: S301 - it is our own
+
+    return known
 
 
 @cache

@@ -56,7 +56,7 @@ def check_that_a_task_can_be_tried_again(world: World, case: Case) -> None:
             with pytest.raises(Killed):
                 world.execute(task, run, end_at=boundary)
             world.execute(task, run)
-            differing = list(_differences(world.state(), desired))
+            differing = list(differences(world.state(), desired))
             assert not differing, f"{task.task_id} killed at {boundary}: {differing}"
         world.restore(after)
         run.results = told
@@ -91,17 +91,17 @@ def check_that_the_next_run_makes_up(world: World, case: Case) -> None:
             world.runs[run.run_id].is_finished = True
             if case.goes_on(world):
                 world.run(case.dag_id, **case.params)
-            differing = list(_differences(world.state(), desired))
+            differing = list(differences(world.state(), desired))
             assert not differing, f"{task.task_id} killed at {boundary}: {differing}"
         world.restore(after)
         run.results = told
     assert seen > 1
 
 
-def _differences(found: Any, desired: Any, where: str = "") -> Iterator[str]:
+def differences(found: Any, desired: Any, where: str = "") -> Iterator[str]:
     """Give what differs, deep in the state."""
     if isinstance(found, dict) and isinstance(desired, dict):
         for key in found.keys() | desired.keys():
-            yield from _differences(found.get(key), desired.get(key), f"{where}/{key}")
+            yield from differences(found.get(key), desired.get(key), f"{where}/{key}")
     elif found != desired:
         yield f"{where}: {str(found)[:300]}, not {str(desired)[:300]}"

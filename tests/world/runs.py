@@ -32,6 +32,8 @@ class Run:
     mapped: set[str] = field(default_factory=set)
     """Tasks that were mapped over several things."""
     is_finished: bool = False
+    tries: dict[str, int] = field(default_factory=dict)
+    """How often each task was tried."""
     clears: int = 0
     """How often its tasks were cleared."""
     user: str | None = "anna"
@@ -79,9 +81,8 @@ class Task:
 class _TaskInstance:
     """What operators ask of Airflow about themselves and about other runs."""
 
-    try_number = 1
-
     def __init__(self, run: Run, runs: Mapping[str, Run], task: Task) -> None:
+        run.tries[task.task_id] = self.try_number = run.tries.get(task.task_id, 0) + 1
         self._run, self._runs = run, runs
         self.dag_id, self.task_id, self.map_index = run.dag_id, task.operator.task_id, task.map_index
 
@@ -180,6 +181,7 @@ def execute(task: Task, run: Run, runs: Mapping[str, Run]) -> None:
             partition_key=run.partition,
             clear_number=run.clears,
             run_after=run.run_after,
+            start_date=run.run_after,
             triggering_user_name=run.user if run.kind == "manual" else None,
         ),
         "params": run.params,

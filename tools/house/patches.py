@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from tools.house.source import Result, Source
 
-MOST = 2
+MOST = 4
+"""Where the layer of Airflow finds its services; what is made once, as it is the same each time; threads, in turn."""
 _PATCHING = frozenset({"setattr", "delattr", "setitem", "delitem"})
 """Methods of pytest's MonkeyPatch that change code or data of a module; the environment is no module's."""
 

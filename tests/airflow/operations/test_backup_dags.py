@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from windlass.airflow.operators.backup import BackupTakeOperator
+from windlass.airflow.assets import BACKED_UP
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 
@@ -16,11 +16,8 @@ def dags() -> Any:
     return DagBag(str(DAGS), load_op_links=False).dags
 
 
-def test_a_failed_backup_fails_its_run_and_etcd_is_looked_after_all_the_same(dags: Any) -> None:
-    dag = dags["etcd_backup"]
-    assert dag.get_task("expire").trigger_rule == "all_success"
-    assert dag.get_task("upkeep").trigger_rule == "all_done"
-    assert dag.get_task("take").downstream_task_ids == {"expire", "prove", "upkeep"}
+def test_a_backup_run_is_one_task(dags: Any) -> None:
+    assert [task.task_id for task in dags["etcd_backup"].tasks] == ["take"]
 
 
 def test_backups_and_drills_run_by_cluster(dags: Any) -> None:
@@ -28,7 +25,8 @@ def test_backups_and_drills_run_by_cluster(dags: Any) -> None:
         assert type(dags[name].timetable).__name__ == "PartitionedAssetTimetable"
         assert asset in str(dags[name].timetable.asset_condition)
     assert [asset.name for asset in dags["backup_dispatch"].get_task("dispatch").outlets] == ["windlass_backups"]
-    assert [asset.name for asset in dags["etcd_backup"].get_task("prove").outlets] == ["windlass_drills"]
+    outlets = {asset.name for asset in dags["etcd_backup"].get_task("take").outlets}
+    assert outlets == {BACKED_UP.name, "windlass_drills"}
 
 
 def test_a_drill_is_cleared_away_however_it_ends(dags: Any) -> None:
@@ -42,5 +40,5 @@ def test_no_backfill_runs_them(dags: Any, name: str) -> None:
     assert "manual" in kinds
 
 
-def test_taking_is_tried_again() -> None:
-    assert BackupTakeOperator(task_id="take").retries
+def test_taking_is_tried_again(dags: Any) -> None:
+    assert dags["etcd_backup"].get_task("take").retries == 2

@@ -13,12 +13,17 @@ from unit.services import services_of
 from windlass.airflow.alerts import attempt_of
 from windlass.airflow.assets import BACKUPS, DRILLS
 from windlass.airflow.operators import backup
-from windlass.airflow.operators.backup import BackupDispatchOperator, BackupProveOperator, BackupTakeOperator
+from windlass.airflow.operators.backup import (
+    BackupDispatchOperator,
+    BackupProveOperator,
+    BackupRunOperator,
+    BackupTakeOperator,
+)
 from windlass.airflow.run_context import RunContext
 from windlass.domain.lease import Owner
 from windlass.effects.store import MemoryStore
 from windlass.effects.store.keys import spec_key
-from windlass.errors import NotReadyError, RefusedError, SkippedError, UnreachableError
+from windlass.errors import TRANSIENT, NotReadyError, RefusedError, SkippedError, UnreachableError, WindlassError
 
 
 def context(*, run_type: str = "asset_triggered", attempt: int = 9) -> Any:
@@ -91,6 +96,66 @@ def test_a_drill_that_is_due_is_started_and_one_that_is_not_is_skipped(
     due.side_effect = SkippedError("no drill is due")
     with pytest.raises(AirflowSkipException, match="no drill is due"):
         operator.execute(asked)
+
+
+STEPS = ("expire_bundles", "require_drill_due", "_maintain")
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> dict[str, Mock]:
+    """Each step of a run, as the operation that does it."""
+    made = {name: Mock(return_value=()) for name in ("back_up", "taken_by", *STEPS)}
+    made["back_up"].return_value, made["taken_by"].return_value = manifest(), None
+    for name, step in made.items():
+        monkeypatch.setattr(backup, name, step)
+    return made
+
+
+def test_one_task_does_all_steps_of_a_run(run: Any, steps: dict[str, Mock]) -> None:
+    asked = context(attempt=1)
+    steps["_maintain"].return_value = ["cp-1: defragmented"]
+    result = BackupRunOperator(task_id="take").act(asked, run)
+    assert result["bundle"] == manifest().id
+    assert (result["expired"], result["drill"], result["maintenance"]) == ([], "demo", ["cp-1: defragmented"])
+    asked["outlet_events"][DRILLS].add_partitions.assert_called_once_with("demo")
+
+
+def test_a_drill_that_is_not_due_is_no_failure(run: Any, steps: dict[str, Mock]) -> None:
+    steps["require_drill_due"].side_effect = SkippedError("no drill is due")
+    assert BackupRunOperator(task_id="take").act(context(attempt=1), run)["drill"] is None
+
+
+@pytest.mark.parametrize("raised", [SkippedError("not now"), NotReadyError("no member leads"), RefusedError("no")])
+def test_etcd_is_looked_after_whatever_came_of_the_bundle(run: Any, steps: dict[str, Mock], raised: Exception) -> None:
+    steps["back_up"].side_effect = raised
+    steps["_maintain"].side_effect = NotReadyError("no member leads either")
+    with pytest.raises(type(raised), match=str(raised)):
+        BackupRunOperator(task_id="take").act(context(attempt=1), run)
+    steps["_maintain"].assert_called_once()
+    steps["expire_bundles"].assert_not_called()
+
+
+@pytest.mark.parametrize("failing", STEPS)
+@pytest.mark.parametrize(
+    ("raised", "is_tried_again"), [(UnreachableError("away"), True), (RefusedError("not that"), False)]
+)
+def test_a_step_that_fails_holds_up_no_other_and_fails_the_task(
+    run: Any, steps: dict[str, Mock], failing: str, raised: Exception, *, is_tried_again: bool
+) -> None:
+    steps[failing].side_effect = raised
+    with pytest.raises(WindlassError, match=str(raised)) as error:
+        BackupRunOperator(task_id="take").act(context(attempt=1), run)
+    assert isinstance(error.value, TRANSIENT) == is_tried_again
+    assert all(steps[name].called for name in STEPS)
+
+
+def test_a_task_that_is_tried_again_goes_on_from_its_bundle(run: Any, steps: dict[str, Mock]) -> None:
+    operator = BackupRunOperator(task_id="take")
+    steps["taken_by"].return_value = manifest()
+    assert operator.act(context(attempt=2), run)["bundle"] == manifest().id
+    steps["back_up"].assert_not_called()
+    operator.act(context(attempt=1), run)
+    steps["back_up"].assert_called_once()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from windlass.domain.spec.care import Backup, Drill
 from windlass.effects.store.records import RolloutRecord
 from windlass.errors import NotReadyError, RefusedError, SkippedError, UnreachableError, WaitingError
 from windlass.operations.backup import backup_run
-from windlass.operations.backup.backup_run import back_up, expire_bundles, require_drill_due
+from windlass.operations.backup.backup_run import back_up, expire_bundles, require_drill_due, taken_by
 from windlass.operations.backup.dispatch import should_start_backup
 from windlass.operations.backup.drill_run import choose_for_drill
 from windlass.operations.backup.take import Stopwatch
@@ -51,6 +51,16 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Mock:
 
 def take(run: FakeRun, alerts: Alerts | None = None, **asked: Any) -> Any:
     return back_up(run, attempt(Alerts() if alerts is None else alerts, **asked), Stopwatch())
+
+
+def test_only_the_newest_bundle_of_the_run_itself_since_it_began_is_its_own(run: FakeRun) -> None:
+    now = datetime.now(UTC)
+    assert taken_by(run, now) is None
+    run.hold_bundle(timedelta(minutes=2), by=str(run.owner), started=now)
+    assert taken_by(run, now) is not None
+    assert taken_by(run, now + timedelta(seconds=1)) is None, "the run began again after it"
+    run.hold_bundle(timedelta(minutes=1), by=str(OTHER), started=now)
+    assert taken_by(run, now) is None, "another run has taken a newer one"
 
 
 def test_a_bundle_is_taken_and_the_turn_given_back(run: FakeRun, taken: Mock) -> None:

@@ -1,7 +1,8 @@
 """An object of the store with what proves it: where it belongs, its generation, and a signature of all that.
 
-Two lines of JSON, then the content as it is: the first says what it is, the second has the signature (Ed25519, base64)
-of the first line and the content. The content of a sealed kind is sealed under the reading key, for its key.
+Two lines of JSON, then the content as it is: the first says what it is and, by `windlass`, in which format of its kind;
+the second has the signature (Ed25519, base64) of the first line and the content. The content of a sealed kind is sealed
+under the reading key, for its key.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from windlass.domain.authenticity.record_keys import READING_KEY_CONNECTION, Rec
 from windlass.domain.bounded import read_from
 from windlass.domain.sealing import MASTER_KEY_CONNECTION, seal_bytes, unseal_bytes
 from windlass.errors import IntegrityError
+from windlass.operation_names import Operation
 
-_FORMAT = 1
 _BEGIN = b'{"windlass": '
 _MOST_HEADER = 4096
 """Bytes of the first two lines; keys of S3 have 1024 at most."""
@@ -45,7 +46,10 @@ class Authenticated:
 
     def to_bytes(self, place: Place, keys: RecordKeys) -> bytes:
         """Return it as it is stored, signed by the first key."""
-        head = {"windlass": _FORMAT, **{name: value for name, value in self.__dict__.items() if name != "body"}}
+        head = {
+            "windlass": place.formats[-1],
+            **{name: value for name, value in self.__dict__.items() if name != "body"},
+        }
         line = json.dumps(head).encode() + b"\n"
         content = seal_bytes(self.body, keys.sealing, place.key) if place.is_sealed else self.body
         signature = base64.b64encode(keys.sign(line + content)).decode()
@@ -100,10 +104,25 @@ def _parts(data: bytes, place: Place) -> tuple[bytes, bytes, bytes]:
 def _read(line: bytes, place: Place, content: bytes) -> Authenticated:
     with read_from(str(place), _BACK):
         head: Mapping[str, Any] = json.loads(line)
-        if head["windlass"] != _FORMAT:
-            raise IntegrityError(f"{place}: it has the format {head['windlass']}; a newer Windlass wrote it: use that")
+        _check_format(head["windlass"], place)
         words = {name: str(head[name]) for name in ("cluster", "kind", "key", "installation")}
         return Authenticated(**words, generation=int(head["generation"]), body=content)
+
+
+def _check_format(found: Any, place: Place) -> None:
+    """IntegrityError if this Windlass does not read objects of that format, with what to do."""
+    if found in place.formats:
+        return
+    reads = f"{place.formats[0]} to {place.formats[-1]}" if len(place.formats) > 1 else str(place.formats[-1])
+    if isinstance(found, int) and found < place.formats[0]:
+        raise IntegrityError(
+            f"{place}: it has the format {found}, and this Windlass reads {reads}: an older one wrote it; "
+            f"have a release between the two write it first, by `{Operation.APPLY}`"
+        )
+    raise IntegrityError(
+        f"{place}: it has the format {found}, and this Windlass reads {reads}: a newer Windlass wrote it; bring this "
+        "process (worker, triggerer, API server, command line) to that release, then clear the task or start it again"
+    )
 
 
 def _check_place(found: Authenticated, place: Place, installation: str | None) -> None:

@@ -1,7 +1,7 @@
 """Every kind of object that the store holds: what proves one, and by what an older one, or none, is noticed.
 
-A kind that is not here is signed all the same. docs/store.md has the same table, and a test compares them, and all keys
-of the store with this one.
+A kind that is not here is signed all the same, in the format 1. docs/store.md has the same table, and a test compares
+them, and all keys of the store with this one.
 """
 
 from __future__ import annotations
@@ -44,6 +44,12 @@ class ObjectKind:
     what: str
     proof: Proof
     newest: Newest
+    format: int = 1
+    """The format that is written, and the newest that is read. It goes up with every change of what is written: a
+    Windlass of before then refuses the object, in words, where it would misread it. Samples of each format lie in
+    tests/unit/store/formats."""
+    oldest: int = 1
+    """The oldest format that is read."""
 
     @property
     def has_envelope(self) -> bool:

@@ -32,6 +32,12 @@ class Place:
         return self.kind in KINDS and KINDS[self.kind].newest in {Newest.LEDGER, Newest.LEDGER_AND_HOSTS}
 
     @property
+    def formats(self) -> range:
+        """The formats of such an object that are read; the last is written."""
+        kind = KINDS.get(self.kind)
+        return range(kind.oldest, kind.format + 1) if kind else range(1, 2)
+
+    @property
     def is_sealed(self) -> bool:
         """Tell whether its content is encrypted here."""
         return self.kind in KINDS and KINDS[self.kind].proof is Proof.SIGNED_AND_SEALED

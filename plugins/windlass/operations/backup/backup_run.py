@@ -39,6 +39,17 @@ def back_up(run: ClusterRun, attempt: Attempt, watch: Stopwatch) -> BundleManife
     return manifest
 
 
+def taken_by(run: ClusterRun, since: datetime) -> BundleManifest | None:
+    """Return the good bundle that this run has taken since then; None if it has taken none.
+
+    A task that is tried again goes on from it: it died, or what comes after the bundle failed.
+    """
+    vault = run.vault(run.cluster())
+    newest = vault.newest_verified(vault.inventory().bundles)
+    is_own = newest is not None and newest.by == str(run.owner) and newest.started >= since
+    return newest if is_own else None
+
+
 @contextmanager
 def _turn(run: ClusterRun, attempt: Attempt, vault: Vault) -> Iterator[None]:
     state = backup_state(vault)

@@ -1,0 +1,1 @@
+"""Everything that can be tried on one machine, one after another."""
