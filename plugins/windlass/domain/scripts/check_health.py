@@ -84,8 +84,8 @@ def health_script(desired: HostChecks, rounds: int = 1) -> Script:
         _PRELUDE + connecting(desired.services),
     ]
     for service in desired.services:
-        ask = service.ask(desired.host.node_address)
-        lines.append(f"probe {service.component} '' {ask} >$work/probe-{service.component} &")
+        command = service.ask(desired.host.node_address)
+        lines.append(f"probe {service.component} '' {command} >$work/probe-{service.component} &")
     if KUBELET in desired.units:
         ask = kubelet_probe(desired.host.node_address, timedelta(seconds=3))
         # It turns down whoever has no certificate: then it lives.
