@@ -239,6 +239,22 @@ def test_roles_are_changed_in_whatever_order_hosts_are_and_nothing_is_lost(rig: 
     wait_for(lambda: second.sql("select number from a order by 1") == "1\n2\n3", "all that was written")
 
 
+def test_another_primary_with_fewer_connections_is_both_at_once(rig: Rig) -> None:
+    first, second = rig.start(rig.rendering("w-1", "w-2"), "w-1", "w-2")
+    wait_for(second.follows, "the follower")
+    assert first.sql("create table a as select 1 as number")
+    moved = rig.rendering("w-1", "w-2", primary="w-2", maxConnections=50)
+
+    second.restart(moved)
+    wait_for(lambda: second.sql("show max_connections") == "100", "the follower, with as many as its primary")
+    first.restart(moved)
+
+    wait_for(lambda: second.sql("show max_connections; select pg_is_in_recovery()") == "50\nf", "the new primary")
+    wait_for(first.follows, "the old primary to follow")
+    assert second.sql("insert into a values (2)")
+    wait_for(lambda: first.sql("select number from a order by 1") == "1\n2", "all that was written")
+
+
 def test_a_host_without_databases_never_begins_where_others_may_have_them(rig: Rig) -> None:
     (first,) = rig.start(rig.rendering("w-1"), "w-1")
     wait_for(first.is_primary, "the database")

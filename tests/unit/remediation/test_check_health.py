@@ -5,10 +5,11 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from windlass.domain.host.host_checks import HostChecks, host_checks
+from windlass.domain.host.host_checks import HostChecks, ServiceCheck, host_checks
 from windlass.domain.remediation import HostHealth
 from windlass.domain.scripts.check_health import health_script, parse_health
 from windlass.domain.scripts.recreate import recreate_script
@@ -289,3 +290,48 @@ def test_the_wait_ends_when_the_check_passes_and_tells_the_last_answer_when_it_d
     short = at_once.replace("+ 60", "+ 3")  # of one second nothing may be left when it begins
     done = subprocess.run(["sh", "-s"], input=short, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (1, "port answers 000\n")
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hosts: dict[str, HostChecks]) -> Iterator[Place]:
+    """A host with one more service, of the user's, which takes connections and says nothing; with the real curl."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, text in {"docker": DOCKER, "systemctl": SYSTEMCTL}.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("STATE", str(tmp_path))
+    worker = hosts["w-1"]
+    check = replace(
+        worker.services[0].check,
+        protocol="tcp",
+        request_line="",
+        address="loopback",
+        client_certificate=None,
+        response_timeout=timedelta(seconds=1),
+        healthy_threshold=1,
+    )
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        service = ServiceCheck("database", "database", replace(check, port=silent.getsockname()[1]))
+        made = Place(tmp_path, replace(worker, services=(service,)))
+        made.containers()
+        yield made
+
+
+def test_a_service_that_takes_connections_and_says_nothing_is_healthy(database: Place) -> None:
+    (found,) = database.look().services
+    assert (found.answers, found.failed_checks) == ("healthy", 0)
+
+
+def test_a_service_of_which_nothing_listens_refuses_connections(database: Place) -> None:
+    (service,) = database.desired.services
+    gone = replace(service, check=replace(service.check, port=1))
+    (found,) = replace(database, desired=replace(database.desired, services=(gone,))).look().services
+    assert (found.answers, found.reason) == ("unhealthy", "port 1 refuses connections")
+
+
+def test_who_waits_for_such_a_service_ends_as_soon_as_it_takes_connections(database: Place) -> None:
+    wait = wait_script(database.desired, "database", is_unit=False)
+    assert wait is not None
+    subprocess.run(["sh", "-s"], input=wait[0].text, capture_output=True, text=True, check=True, timeout=60)

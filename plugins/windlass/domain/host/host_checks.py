@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from windlass.domain.host.layout import API_SERVER, API_SERVER_NAME, KUBELET_POR
 from windlass.domain.rendering.context import ClusterInputs, HostInputs
 from windlass.domain.rendering.images import MirrorAddresses
 from windlass.domain.rendering.stacks import compose_alone, host_stacks
-from windlass.domain.scripts.curl import CurlProbe
+from windlass.domain.scripts.curl import CONNECTS, CurlProbe
 from windlass.domain.spec.models import Cluster, Host
 
 _NOBODY = MirrorAddresses("http://mirror.invalid", "mirror.invalid")
@@ -33,7 +34,7 @@ class ServiceCheck:
     check: HealthCheck
 
     def probe(self, address: str) -> CurlProbe:
-        """Return the probe that asks it, on its own host, whether it is healthy: by the code of its answer."""
+        """Return the probe that asks it, on its own host, whether it is healthy."""
         check = self.check
         where = address if check.address == "host" else "127.0.0.1"
         path = check.request_line.split()[1] if check.request_line else ""
@@ -43,11 +44,24 @@ class ServiceCheck:
         return CurlProbe(
             f"{scheme}://{host_port(where, check.port)}{path}",
             check.response_timeout,
-            "code",
+            "way" if check.protocol == "tcp" else "code",
             ca=f"{directory}/ca.crt" if client or check.protocol == "https" else "",
             server_name=API_SERVER_NAME if self.component == API_SERVER else "",
             client=client,
         )
+
+    def ask(self, address: str) -> str:
+        """Return the shell command that does so, and prints the code of its answer: 2xx, or 000 without one.
+
+        Where only a connection is asked for, the script must have `CONNECTS`.
+        """
+        probe = self.probe(address)
+        return f"connects {probe}" if self.check.protocol == "tcp" else str(probe)
+
+
+def connecting(services: Iterable[ServiceCheck]) -> str:
+    """Return what a script must have for the `ask` of these services."""
+    return CONNECTS if any(one.check.protocol == "tcp" for one in services) else ""
 
 
 def kubelet_probe(address: str, within: timedelta) -> CurlProbe:

@@ -16,7 +16,14 @@ from typing import Any
 from windlass.domain.bounded import read_from
 from windlass.domain.host.containers import Container, by_component, read_container
 from windlass.domain.host.health import ETCD, GONE, HostHealth, ServiceHealth, Sight, UnitHealth
-from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks, ServiceCheck, kubelet_probe
+from windlass.domain.host.host_checks import (
+    ENGINE,
+    KUBELET,
+    HostChecks,
+    ServiceCheck,
+    connecting,
+    kubelet_probe,
+)
 from windlass.domain.host.layout import CLUSTER_LABEL, CLUSTER_MARK, ETCD_DATA, KUBELET_PORT
 from windlass.domain.scripts.script import Script
 from windlass.errors import MALFORMED, NotReadyError
@@ -74,11 +81,11 @@ def health_script(desired: HostChecks, rounds: int = 1) -> Script:
     lines = [
         f"rounds={rounds}; filter={shlex.quote(f'label={CLUSTER_LABEL}={desired.cluster}')}",
         "work=$(mktemp -d); trap 'rm -rf $work' EXIT",
-        _PRELUDE,
+        _PRELUDE + connecting(desired.services),
     ]
     for service in desired.services:
-        probe = service.probe(desired.host.node_address)
-        lines.append(f"probe {service.component} '' {probe} >$work/probe-{service.component} &")
+        command = service.ask(desired.host.node_address)
+        lines.append(f"probe {service.component} '' {command} >$work/probe-{service.component} &")
     if KUBELET in desired.units:
         ask = kubelet_probe(desired.host.node_address, timedelta(seconds=3))
         # It turns down whoever has no certificate: then it lives.

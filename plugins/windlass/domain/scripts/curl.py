@@ -110,15 +110,22 @@ def tell_blocked(probe: CurlProbe, line: str) -> str:
     )
 
 
-def require_connection(probe: CurlProbe) -> str:
-    """Return the shell lines that fail, with curl's words for why, unless a connection comes about.
+CONNECTS = f"""connects() {{ # words of curl
+  said=$(LC_ALL=C "$@" </dev/null 2>&1); ended=$?
+  case $ended,$said in 0,*|{_CONNECTED}) echo 200 ;; *) echo 000; return $ended ;; esac
+}}
+"""
+"""A shell function that prints 200, as HTTP has for what is well, if a connection comes about, and 000 else.
 
-    By telnet, which sends nothing. Whether that is over when its input ends depends on curl's version; a service that
-    says nothing of itself, such as a database, is then heard for as long as the probe may take.
-    """
-    return f"""said=$(LC_ALL=C {probe} </dev/null 2>&1) && exit 0
+By telnet, which sends nothing, in the mode `way`. Whether that is over when its input ends depends on curl's version;
+a service that says nothing of itself, such as a database, is then heard for as long as the probe may take.
+"""
+
+
+def require_connection(probe: CurlProbe) -> str:
+    """Return the shell lines that fail, with curl's words for why, unless a connection comes about."""
+    return f"""{CONNECTS}connects {probe} >/dev/null && exit 0
 code=$?
-case $code,$said in {_CONNECTED}) exit 0 ;; esac
 printf '%s\\n' "$said" | grep -i 'fail\\|refused\\|timed out\\|resolve' | tail -n 1 | sed 's/^\\* *//' >&2
 exit $code
 """

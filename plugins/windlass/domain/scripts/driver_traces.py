@@ -14,9 +14,10 @@ NOTHING = "-"
 def trace_words(pod_ranges: Sequence[str], traces: HostTraces) -> str:
     """Return the variables: ranges of the pods, interfaces, patterns of routes and chains, tables and paths.
 
-    CNI plugins, which every network has, name their chains with CNI and their bridge cni0 whatever the driver is.
+    CNI plugins, which every network has, name their chains with CNI and their bridge cni0 whatever the driver is; the
+    kubelet has chains named with KUBE (KUBE-KUBELET-CANARY) whoever carries Services.
     """
-    whole = traces + HostTraces(interfaces=("cni0",), chains=("CNI",))
+    whole = HostTraces(interfaces=("cni0",), chains=("KUBE", "CNI")) + traces
     return f"pods={shlex.quote(' '.join(pod_ranges))}\n{left_words(whole)}"
 
 

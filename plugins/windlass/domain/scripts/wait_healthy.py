@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from windlass.domain.host.containers import CRASHES
 from windlass.domain.host.health import ETCD
-from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks, kubelet_probe
+from windlass.domain.host.host_checks import ENGINE, KUBELET, HostChecks, connecting, kubelet_probe
 from windlass.domain.host.layout import KUBELET_PORT
 from windlass.domain.scripts.script import Script
 
@@ -21,6 +21,7 @@ class _Check:
     why: str
     limit: timedelta = timedelta(seconds=60)
     gives_up: str = ":"
+    needs: str = ""
 
 
 def wait_script(desired: HostChecks, component: str, *, is_unit: bool) -> tuple[Script, timedelta] | None:
@@ -39,10 +40,11 @@ def wait_script(desired: HostChecks, component: str, *, is_unit: bool) -> tuple[
 def _check_of(desired: HostChecks, component: str, *, is_unit: bool) -> _Check | None:
     service = desired.service(component)
     if service is not None:
-        ask = f"code=$({service.probe(desired.host.node_address)}); case $code in 2??) true ;; *) false ;; esac"
+        ask = f"code=$({service.ask(desired.host.node_address)}); case $code in 2??) true ;; *) false ;; esac"
         limit = max(service.check.reinitializing_timeout, timedelta(seconds=20))
         gives_up = _crash_lines(component) if component == ETCD else ":"
-        return _Check(ask, service.check.healthy_threshold, "port answers ${code:-nothing}", limit, gives_up)
+        needs = connecting([service])
+        return _Check(ask, service.check.healthy_threshold, "port answers ${code:-nothing}", limit, gives_up, needs)
     if component == ENGINE:
         return _Check("timeout 3 docker ps -q >/dev/null 2>&1", 1, "docker does not answer")
     if component == KUBELET:
@@ -65,7 +67,7 @@ def _crash_lines(component: str) -> str:
 
 
 def _poll(check: _Check) -> str:
-    return f"""end=$(( $(date +%s) + {check.limit.seconds} )); passes=0
+    return f"""{check.needs}end=$(( $(date +%s) + {check.limit.seconds} )); passes=0
 while [ $(date +%s) -lt $end ]; do
   if {check.ask}; then passes=$((passes + 1)); [ $passes -lt {check.passes} ] || exit 0; sleep 1
   else passes=0; sleep 0.5; fi

@@ -55,8 +55,8 @@ look() { # one look by the fields of a probe: outcome, tab, a word on it
     [ -z "$certificate" ] || set -- "$@" --cert "$certificate.crt" --key "$certificate.key"
   fi
   scheme=$protocol
-  [ "$protocol" != tcp ] || scheme=http path=/
-  said=$(curl "$@" "$scheme://$asked:$port$path" 2> /dev/null)
+  [ "$protocol" != tcp ] || scheme=telnet path='' # which sends nothing that the service would complain of
+  said=$(curl "$@" "$scheme://$asked:$port$path" 2> /dev/null < /dev/null)
   code=$? status=${said% *} connected=${said#* }
   if [ "$protocol" = tcp ]; then
     case "$connected" in *[1-9]*) echo "passed$tab"; return ;; esac

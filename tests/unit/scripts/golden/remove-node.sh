@@ -1,8 +1,8 @@
 set -u
 pods=10.244.0.0/16
-links='kube-ipvs0 flannel.1 cni0'
+links='cni0 kube-ipvs0 flannel.1'
 routes=flannel
-chains='KUBE|FLANNEL|CNI'
+chains='KUBE|CNI|FLANNEL'
 nft_tables=kube-proxy
 traces='/etc/cni/net.d/*flannel*'
 
