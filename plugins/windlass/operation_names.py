@@ -24,6 +24,8 @@ class Operation(StrEnum):
     SCHEDULE_BACKUPS = "backup_dispatch"
     DRILL = "restore_drill"
     RECOVER = "disaster_recovery"
+    RESTORE_OBJECTS = "restore_objects"
+    """Brings one namespace or one object back from a bundle, into a cluster that lives."""
     UPGRADE = "upgrade_cluster"
     PAUSE_UPGRADE = "pause_upgrade"
     WATCH_CATALOG = "catalog_watch"

@@ -35,6 +35,7 @@ ORDER = (
     "test_heal",
     "test_backup",
     "test_drill",
+    "test_restore_objects",
     "test_backup_cases",
     "test_members",
     "test_people",

@@ -37,6 +37,7 @@ _OWN: Mapping[str, str] = {
     "plan": "plan",
     "replace": "operate:add_replace",
     "restore": "operate:add_restore",
+    "restore-objects": "operate:add_restore_objects",
     "show": "clusters:add_show",
     "spec": "spec_command",
     "store": "store",

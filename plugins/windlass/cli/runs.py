@@ -25,6 +25,7 @@ _RESULTS: Mapping[str, tuple[str, ...]] = {
     Operation.RECOVER: ("verify", "plan"),
     Operation.REMEDIATE: ("heal",),
     Operation.REPLACE_MEMBER: ("replace", "plan"),
+    Operation.RESTORE_OBJECTS: ("restore", "plan"),
     Operation.UPGRADE: ("result",),
 }
 """The tasks of each DAG that return what the run came to: the first of them that was not skipped."""

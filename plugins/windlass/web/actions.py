@@ -45,6 +45,11 @@ ACTIONS = (
     ),
     ClusterAction(Operation.ROTATE, "Rotate", "Changes certificates, authorities or keys, phase by phase."),
     ClusterAction(
+        Operation.RESTORE_OBJECTS,
+        "Bring objects back",
+        "Brings one namespace or one object back from a bundle, with the difference shown first.",
+    ),
+    ClusterAction(
         Operation.RECOVER,
         "Recover",
         "Brings the cluster back from a bundle. What was written since is lost.",

@@ -38,6 +38,7 @@ REQUIRED = {
     "disaster_recovery": {"cluster": "demo"},
     "pause_upgrade": {"cluster": "demo"},
     "replace_member": {"cluster": "demo", "host": "cp-1"},
+    "restore_objects": {"cluster": "demo"},
     "rotate_certificates": {"cluster": "demo", "what": "all"},
     "upgrade_cluster": {"cluster": "demo"},
 }
