@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import Context
 
 from windlass.airflow.approval import ClusterApprovalOperator
 from windlass.airflow.operators.base import RequestOperator
+from windlass.airflow.restore_request import PLAN, restore_plan, restore_request
 from windlass.airflow.run_context import RunContext
 from windlass.airflow.time_limits import BUNDLE
-from windlass.domain.restore.request import RestoreRequest
-from windlass.domain.restore.restore_report import RestoreHandover
 from windlass.operations.restore.restore_run import bring_back, plan_objects, take_over, two_people_for
 from windlass.operations.two_people import TwoPeople
-
-PLAN = "plan"
-"""The task whose result the others read."""
-
-
-def restore_request(params: Mapping[str, Any]) -> RestoreRequest:
-    """Read the params; SpecError if it is not clear what is wanted."""
-    return RestoreRequest(
-        bundle=params.get("bundle") or "newest",
-        namespace=params.get("namespace") or "",
-        kind=params.get("kind") or "",
-        name=params.get("name") or "",
-        overwrite=bool(params.get("overwrite")),
-    )
-
-
-def _planned(context: Context) -> RestoreHandover:
-    return RestoreHandover.of(context["ti"].xcom_pull(task_ids=PLAN))
 
 
 class RestorePlanOperator(RequestOperator):
@@ -71,11 +51,11 @@ class RestoreApprovalOperator(ClusterApprovalOperator):
 
     def approved_by(self, context: Context) -> str:
         """Return why nobody needs to be asked; empty if somebody must."""
-        return _planned(context).approved or super().approved_by(context)
+        return restore_plan(context).approved or super().approved_by(context)
 
     def two_people(self, context: Context) -> TwoPeople | None:
         """Return what is needed besides whoever started the run."""
-        return two_people_for(RunContext.of(context), _planned(context))
+        return two_people_for(RunContext.of(context), restore_plan(context))
 
 
 class RestoreLeaseOperator(RequestOperator):
@@ -89,7 +69,7 @@ class RestoreLeaseOperator(RequestOperator):
 
     def act(self, context: Context, run: RunContext) -> str:
         """Return who holds the lease now; RefusedError names the run that holds it instead."""
-        take_over(run, _planned(context), context["ti"].xcom_pull(task_ids=self.approval), self.log.info)
+        take_over(run, restore_plan(context), context["ti"].xcom_pull(task_ids=self.approval), self.log.info)
         return str(run.owner)
 
 
@@ -101,4 +81,4 @@ class RestoreWriteOperator(RequestOperator):
     def act(self, context: Context, run: RunContext) -> list[str]:
         """Return what was done, an object a line."""
         with run.working() as at_work:
-            return bring_back(at_work, restore_request(context["params"]), _planned(context), self.log.info)
+            return bring_back(at_work, restore_request(context["params"]), restore_plan(context), self.log.info)
