@@ -27,6 +27,8 @@ class Operation(StrEnum):
     RESTORE_OBJECTS = "restore_objects"
     """Brings one namespace or one object back from a bundle, into a cluster that lives."""
     UPGRADE = "upgrade_cluster"
+    REHEARSE = "rehearse_upgrade"
+    """Tries an upgrade on a bundle, in a place that is cut off from the cluster."""
     PAUSE_UPGRADE = "pause_upgrade"
     WATCH_CATALOG = "catalog_watch"
     REPLACE_MEMBER = "replace_member"

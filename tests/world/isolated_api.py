@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from world.kubernetes import KINDS, plural_of
 
 Objects = Mapping[tuple[str, str, str], Mapping[str, Any]]
+REFUSED = "world/refused"
+"""An annotation of what this server takes from nobody."""
 _OPTION = re.compile(r'^([a-z-]+) = "((?:[^"\\]|\\.)*)"$', re.MULTILINE)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 _PATH = re.compile(
@@ -49,6 +51,10 @@ def _answer(options: Mapping[str, str], objects: Objects) -> tuple[int, Any]:
     match = _PATH.fullmatch(path)
     assert match is not None, path
     plural, namespace, name = match["plural"], match["namespace"] or "", match["name"]
+    if options["request"] != "GET":
+        written = json.loads(options["data-raw"])
+        is_refused = REFUSED in (written["metadata"].get("annotations") or {})
+        return (422, {"kind": "Status", "message": "spec.old: Forbidden"}) if is_refused else (200, written)
     if name is None:
         found = [one for key, one in sorted(objects.items()) if key[0] == plural and namespace in {"", key[1]}]
         return 200, {"items": found, "metadata": {}}
@@ -63,7 +69,7 @@ def _group(api_version: str, path: str) -> dict[str, Any]:
             "resource": plural_of(kind),
             "responseKind": {"kind": kind},
             "scope": "Namespaced" if is_namespaced else "Cluster",
-            "verbs": ["create", "get", "list"],
+            "verbs": ["create", "get", "list", "update"],
         }
         for kind, is_namespaced in KINDS[api_version].items()
     ]

@@ -46,6 +46,17 @@ def add_restore_objects(commands: argparse._SubParsersAction[argparse.ArgumentPa
     parser.set_defaults(run=_restore_objects)
 
 
+def add_rehearse(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `windlass rehearse`."""
+    text = "try an upgrade on a bundle, cut off from the cluster; exit code 3 if anything would not be taken"
+    parser = commands.add_parser("rehearse", help=text, description=text)
+    parser.add_argument("cluster")
+    parser.add_argument("version", help="of Kubernetes, such as v1.37.2")
+    parser.add_argument("bundle", nargs="?", default="", help="id, time, newest or newest-proven (default: newest)")
+    add_run_arguments(parser)
+    parser.set_defaults(run=_rehearse, plan=False)
+
+
 def add_replace(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `windlass replace`."""
     parser = _add(commands, "replace", "make the etcd member on a host healthy: start it, or replace it")
@@ -93,6 +104,11 @@ def _restore_objects(arguments: argparse.Namespace) -> int:
     own = {name: getattr(arguments, name) for name in ("bundle", "namespace", "kind", "name", "overwrite")}
     own["auto_approve"] = arguments.approve
     return _run(Operation.RESTORE_OBJECTS, "restore-objects", arguments, own)
+
+
+def _rehearse(arguments: argparse.Namespace) -> int:
+    own = {"version": arguments.version, "bundle": arguments.bundle}
+    return _run(Operation.REHEARSE, "rehearse", arguments, own)
 
 
 def _replace(arguments: argparse.Namespace) -> int:

@@ -159,6 +159,7 @@ def test_a_cluster_shows_what_a_person_asks_first() -> None:
             "restore_objects",
             {"bundle": "newest-proven", "namespace": "shop", "kind": "Secret", "name": "a", "overwrite": True},
         ),
+        (["rehearse", "v1.37.2"], "rehearse_upgrade", {"version": "v1.37.2"}),
         (["delete", "--confirm-name", DEMO.name], "delete_cluster", {"confirm_name": DEMO.name}),
         (
             ["delete", "--confirm-name", DEMO.name, "--delete-backups", "--gone", "w-1"],

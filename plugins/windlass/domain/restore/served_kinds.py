@@ -6,7 +6,7 @@ https://kubernetes.io/docs/concepts/overview/kubernetes-api/#aggregated-discover
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -32,6 +32,8 @@ class ServedKind:
     kind: str
     plural: str
     is_namespaced: bool
+    is_updatable: bool = True
+    """Whether its objects can be written as they were read."""
 
     def api_version(self, version: str) -> str:
         """Return the API version with its group."""
@@ -63,7 +65,7 @@ def read_kinds(documents: Iterable[Mapping[str, Any]]) -> tuple[ServedKind, ...]
                 key = group, one.kind, one.plural
                 known = found.get(key)
                 versions = (*known.versions, *one.versions) if known else one.versions
-                found[key] = ServedKind(group, versions, one.kind, one.plural, one.is_namespaced)
+                found[key] = replace(one, versions=versions)
     return tuple(found.values())
 
 
@@ -74,7 +76,8 @@ def _of_group(group: str, item: Mapping[str, Any]) -> Iterator[ServedKind]:
         for one in version.get("resources") or ():
             if set(one.get("verbs") or ()) >= _NEEDED:
                 kind, plural = str(one["responseKind"]["kind"]), str(one["resource"])
-                yield ServedKind(group, (str(version["version"]),), kind, plural, one["scope"] == "Namespaced")
+                where = one["scope"] == "Namespaced"
+                yield ServedKind(group, (str(version["version"]),), kind, plural, where, "update" in one["verbs"])
 
 
 def in_namespaces(kinds: Iterable[ServedKind]) -> tuple[ServedKind, ...]:

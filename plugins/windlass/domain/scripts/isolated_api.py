@@ -21,7 +21,6 @@ EACH = timedelta(seconds=60)
 LARGEST = 256 * 1024 * 1024
 """Bytes of all answers to one batch of requests."""
 JSON = "application/json"
-_JSON_HEADER = f"Content-Type: {JSON}"
 _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
@@ -35,6 +34,8 @@ class ApiRequest:
     body: str = field(default="", repr=False)
     """JSON; empty for none."""
     accept: str = JSON
+    content_type: str = JSON
+    """Of the body."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _section(request: ApiRequest, pki: str, mark: str) -> list[str]:
     headers = [f"Accept: {request.accept}"]
     if request.body:
         told["data-raw"] = request.body
-        headers += [_JSON_HEADER, "Expect:"]
+        headers += [f"Content-Type: {request.content_type}", "Expect:"]
     options = [f'{name} = "{value.translate(_ESCAPED)}"' for name, value in told.items()]
     return ["silent", "show-error", "globoff", *options, *(f'header = "{one}"' for one in headers)]
 

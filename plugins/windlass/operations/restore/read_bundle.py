@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -79,7 +79,7 @@ def _discover(place: IsolatedCluster) -> tuple[tuple[ServedKind, ...], tuple[str
     answers = place.exchange(asked)
     for request, answer in zip(asked, answers, strict=True):
         if not answer.is_good:
-            raise NotReadyError(f"the throwaway API server answers {request.path} with {_why(answer)}")
+            raise NotReadyError(f"the throwaway API server answers {request.path} with {why_not(answer)}")
     with read_from("what the throwaway API server says that it serves", "take another bundle"):
         kinds = read_kinds(json.loads(answer.body) for answer in answers)
         return kinds, missing_definitions(definitions, kinds)
@@ -91,7 +91,7 @@ def _read_one(place: IsolatedCluster, kind: ServedKind, is_live: IsLive, namespa
     if answer.status == _NOT_FOUND:
         return None
     if not answer.is_good:
-        raise IntegrityError(f"{kind.kind} {name} in bundle {place.manifest.id} cannot be read: {_why(answer)}")
+        raise IntegrityError(f"{kind.kind} {name} in bundle {place.manifest.id} cannot be read: {why_not(answer)}")
     with read_from(f"{kind.kind} {name} in bundle {place.manifest.id}", "take another bundle"):
         return dict(json.loads(answer.body))
 
@@ -121,24 +121,32 @@ def list_objects(place: IsolatedCluster, kinds: Sequence[ServedKind], is_live: I
 def _pages(place: IsolatedCluster, requests: Sequence[ApiRequest]) -> list[tuple[list[Object], str]]:
     """Return what each of some lists has, however many pages it takes, and why one cannot be read."""
     found: list[tuple[list[Object], str]] = [([], "") for _ in requests]
-    waiting = dict(enumerate(requests))
-    while waiting:
-        following: dict[int, ApiRequest] = {}
-        for number, answer in zip(waiting, place.exchange(list(waiting.values())), strict=True):
-            path = requests[number].path
-            if not answer.is_good:
-                found[number] = ([], _why(answer))
-                continue
-            with read_from(f"{path} of bundle {place.manifest.id}", "take another bundle"):
-                page = json.loads(answer.body)
-                found[number][0].extend(page.get("items") or [])
-                if token := (page.get("metadata") or {}).get("continue"):
-                    following[number] = ApiRequest(f"{path}&continue={quote(token, safe='')}")
-        waiting = following
+    for pages in page_rounds(place, [one.path for one in requests]):
+        for number, (items, why) in pages.items():
+            found[number] = ([], why) if why else ([*found[number][0], *items], "")
     return found
 
 
-def _why(answer: IsolatedAnswer) -> str:
+def page_rounds(place: IsolatedCluster, paths: Sequence[str]) -> Iterator[dict[int, tuple[list[Object], str]]]:
+    """Yield the next page of each list that has one, by its number, until all are read; or why one cannot be."""
+    waiting = {number: ApiRequest(path) for number, path in enumerate(paths)}
+    while waiting:
+        pages: dict[int, tuple[list[Object], str]] = {}
+        following: dict[int, ApiRequest] = {}
+        for number, answer in zip(waiting, place.exchange(list(waiting.values())), strict=True):
+            if not answer.is_good:
+                pages[number] = ([], why_not(answer))
+                continue
+            with read_from(f"{paths[number]} of bundle {place.manifest.id}", "take another bundle"):
+                page = json.loads(answer.body)
+                pages[number] = (page.get("items") or [], "")
+                if token := (page.get("metadata") or {}).get("continue"):
+                    following[number] = ApiRequest(f"{paths[number]}&continue={quote(token, safe='')}")
+        yield pages
+        waiting = following
+
+
+def why_not(answer: IsolatedAnswer) -> str:
     """Return what an API server says of a request that it did not do, without values of objects."""
     if not answer.status:
         return "no answer"
