@@ -1,4 +1,4 @@
-"""An upgrade is rehearsed on a bundle under the target's programs: a sound cluster has no defect, a planted one is found."""
+"""An upgrade is rehearsed on a bundle under the target's programs: what is sound is no defect, what is planted is one."""
 
 from __future__ import annotations
 

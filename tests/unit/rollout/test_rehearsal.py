@@ -40,7 +40,8 @@ LOST = Defect(what="Gadget shop/one", owner="helm", why="it is gone")
 def record(**parts: Any) -> RehearsalRecord:
     usual = {
         "cluster": "demo", "bundle": "20261123T074500Z-r1042", "running": "v1.36.3", "target": "v1.37.2",
-        "host": "cp-1", "by": "somebody", "started": NOW, "finished": NOW, "milliseconds": {"total": 1}, "objects": 412, "defects": (),
+        "host": "cp-1", "by": "somebody", "started": NOW, "finished": NOW, "milliseconds": {"total": 1},
+        "objects": 412, "defects": (),
     }  # fmt: skip
     return RehearsalRecord(**{**usual, **parts})
 
@@ -112,7 +113,7 @@ def test_a_definition_that_is_not_served_or_lost_its_stored_version_is_named() -
         ({"apiVersions": ["v1beta1"]}, True),
     ],
 )
-def test_a_webhook_that_looks_at_what_is_not_served_is_named(rule: Object, is_told: bool) -> None:  # noqa: FBT001
+def test_a_webhook_that_looks_at_what_is_not_served_is_named(*, rule: Object, is_told: bool) -> None:
     assert bool(list(webhook_defects([hook(**rule)], KINDS))) is is_told
 
 
@@ -173,6 +174,7 @@ def test_a_record_is_read_as_it_was_stored_and_only_in_its_place() -> None:
 )
 def test_the_gate_shows_the_last_rehearsal_and_goes_by_it_where_that_is_wanted(
     last: RehearsalRecord | None,
+    *,
     is_required: bool,
     level: GateLevel | None,
     text: str,
