@@ -1,4 +1,4 @@
-"""An upgrade is rehearsed on a bundle under the target's programs: what is sound is no defect, what is planted is one."""
+"""An upgrade is rehearsed on a bundle under the target's programs: what is sound is none of its defects."""
 
 from __future__ import annotations
 

@@ -72,6 +72,15 @@ class IsolatedCluster:
         output = _exchanged(self.connection, exchange_script(), told)
         return read_answers(output.decode(errors="replace"), len(requests), mark)
 
+    def open(self, vault: Vault) -> None:
+        """Restore the bundle and start both servers; RefusedError without room."""
+        self.fetch(vault)
+        self.restore()
+        with self.watch.step("etcd"):
+            self.start_etcd()
+        with self.watch.step("API server"):
+            self.start_api_server()
+
     def fetch(self, vault: Vault) -> None:
         """Write the files and the snapshot to the host; RefusedError without room for them."""
         plan = self.plan

@@ -133,10 +133,5 @@ def isolated(run: ClusterRun, session: ClusterSession, bundle: BundleId, tell: T
         at = (drill_host(session).name, run.clock.now())
         place = plan_place(session, release_for(run.catalog, manifest), vault, manifest, at, watch)
         with clean_host(place.connection):
-            place.fetch(vault)
-            place.restore()
-            with watch.step("etcd"):
-                place.start_etcd()
-            with watch.step("API server"):
-                place.start_api_server()
+            place.open(vault)
             yield place

@@ -89,7 +89,7 @@ def _record(
             found.defects += [Defect(what="the spec", owner=run.name, why=one) for one in flags.problems]
         place = plan_place(target, release, vault, manifest, (host, started), watch)
         with clean_host(place.connection):
-            _open(place, vault)
+            place.open(vault)
             _try(place, target, found)
     defects, more = bounded_defects(found.defects)
     for one in defects:
@@ -109,15 +109,6 @@ def _record(
         more_defects=more,
         untried=found.untried,
     )
-
-
-def _open(place: IsolatedCluster, vault: Vault) -> None:
-    place.fetch(vault)
-    place.restore()
-    with place.watch.step("etcd"):
-        place.start_etcd()
-    with place.watch.step("API server"):
-        place.start_api_server()
 
 
 def _try(place: IsolatedCluster, target: ClusterSession, found: _Found) -> None:
