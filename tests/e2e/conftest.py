@@ -36,6 +36,7 @@ ORDER = (
     "test_heal",
     "test_backup",
     "test_drill",
+    "test_restore_objects",
     "test_backup_cases",
     "test_members",
     "test_people",
@@ -48,6 +49,7 @@ ORDER = (
     "test_recovery_cases",
     "test_delete",
     "test_form",
+    "test_rehearsal",
     "test_upgrade",
     "test_heal_faults",
     "test_soak",
@@ -70,7 +72,7 @@ ORDER = (
     "test_stacks",
     "test_real_machine",
 )
-UPGRADING = ("test_upgrade", "test_upgrade_faults")
+UPGRADING = ("test_rehearsal", "test_upgrade", "test_upgrade_faults")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -24,10 +24,10 @@ from world.server_side_apply import applied, merged
 
 Object = dict[str, Any]
 
-_KINDS = {
+KINDS = {
     "v1": {
         "Namespace": False, "Node": False, "ConfigMap": True, "Service": True, "ServiceAccount": True, "Secret": True,
-        "Pod": True, "PersistentVolumeClaim": True, "Event": True,
+        "Pod": True, "PersistentVolumeClaim": True, "PersistentVolume": False, "Event": True,
     },
     "apps/v1": {"DaemonSet": True, "Deployment": True},
     "batch/v1": {"Job": True},
@@ -41,6 +41,7 @@ _KINDS = {
         "ValidatingAdmissionPolicyBinding": False,
     },
     "apiregistration.k8s.io/v1": {"APIService": False},
+    "apiextensions.k8s.io/v1": {"CustomResourceDefinition": False},
 }  # fmt: skip
 """Kinds by group and version, and whether they live in namespaces."""
 _PASSING = ("events", "masterleases", "leases")
@@ -256,6 +257,8 @@ class KubernetesApi:
             return _missing(request.url.path)
         if made["metadata"].get("resourceVersion") != before["metadata"].get("resourceVersion"):
             return httpx.Response(409, json={"kind": "Status", "message": "the object has been modified"})
+        if "dryRun" in request.url.params:
+            return httpx.Response(200, json=made)
         self._objects[_key(match)] = _versioned(made)
         return httpx.Response(200, json=self._objects[_key(match)])
 
@@ -268,7 +271,10 @@ class KubernetesApi:
         made["metadata"].setdefault("uid", str(uuid.uuid4()))
         if key in self._objects:
             return httpx.Response(409, json={"kind": "Status", "message": "there is one"})
-        self._objects[key] = _versioned(made)
+        if self._lacks_namespace(match):
+            return _missing(f"namespace {match['namespace']}")
+        if "dryRun" not in request.url.params:
+            self._objects[key] = _versioned(made)
         return httpx.Response(201, json=made)
 
     def _delete(self, request: httpx.Request, match: re.Match[str]) -> httpx.Response:
@@ -312,12 +318,16 @@ def _readiness(machine: Machine) -> Object:
 
 
 def _discovery(api_version: str, aggregated: Collection[str]) -> httpx.Response:
-    kinds = _KINDS.get(api_version, {} if api_version in aggregated else None)
+    kinds = KINDS.get(api_version, {} if api_version in aggregated else None)
     if kinds is None:
         return _missing(api_version)
-    names = {kind: re.sub("ys$", "ies", kind.lower() + ("es" if kind.endswith("ss") else "s")) for kind in kinds}
-    found = [{"name": names[kind], "kind": kind, "namespaced": where} for kind, where in kinds.items()]
+    found = [{"name": plural_of(kind), "kind": kind, "namespaced": where} for kind, where in kinds.items()]
     return httpx.Response(200, json={"resources": found})
+
+
+def plural_of(kind: str) -> str:
+    """Return the name by which objects of a kind are asked for."""
+    return re.sub("ys$", "ies", kind.lower() + ("es" if kind.endswith("ss") else "s"))
 
 
 def _missing(what: str) -> httpx.Response:

@@ -24,6 +24,7 @@ from windlass.domain.host.layout import (
     PROXY_SERVICE,
     PROXY_TRUST,
 )
+from windlass.domain.scripts.isolated_api import exchange_script
 from windlass.domain.yamltext import read_yaml
 from windlass.effects.ssh.connection import CommandResult, RemoteFile
 from windlass.effects.ssh.fake import Call, FakeHost
@@ -104,11 +105,15 @@ class Machine:
     """Which one of the machine's system: each has a host key of its own."""
 
     def __post_init__(self) -> None:
-        from world.commands import answer, receive  # noqa: PLC0415 - what understands commands needs machines
+        # What understands commands needs machines.
+        from world.commands import answer, receive  # noqa: PLC0415
+        from world.scripts.drills import serve_isolated  # noqa: PLC0415
 
         self.host = FakeHost(self.name, before=self._before, after=self._after)
         self.host.on(answer=lambda call: answer(self, call))
         self.host.on_stream("sh", "-c", handler=lambda far: receive(self, far))
+        asked = tuple(exchange_script().argv_with_text)
+        self.host.on_stream(*asked, handler=lambda far: serve_isolated(self, far))
 
     @property
     def is_docker_up(self) -> bool:

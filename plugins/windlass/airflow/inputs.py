@@ -63,14 +63,14 @@ INPUTS: Mapping[str, Callable[[Any], Any]] = {
     **dict.fromkeys(
         (
             "cluster", "reason", "spec", "host", "bundle", "version", "stop_after", "plan_digest", "what",
-            "confirm_name", "finding", "ref", "folder",
+            "confirm_name", "finding", "ref", "folder", "namespace", "kind", "name",
         ),
         _text,
     ),
     **dict.fromkeys(
         (
             "plan_only", "keep_backups", "auto_approve", "outside_window", "allow_untested", "restore_versions",
-            "overwrite_healthy", "put_back",
+            "overwrite_healthy", "overwrite", "put_back",
         ),
         _switch,
     ),

@@ -1,4 +1,4 @@
-"""`windlass heal`, `restore`, `replace` and `delete`: runs of the DAGs that people start when something is amiss."""
+"""`windlass heal`, `restore`, `restore-objects`, `replace`, `delete`: runs that people start in need."""
 
 from __future__ import annotations
 
@@ -32,6 +32,29 @@ def add_restore(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     parser.add_argument("--confirm-name", metavar="NAME", help="the cluster's name once more, with --overwrite-healthy")
     parser.set_defaults(run=_restore)
+
+
+def add_restore_objects(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `windlass restore-objects`."""
+    parser = _add(commands, "restore-objects", "bring one namespace or one object back from a recovery bundle")
+    parser.add_argument("bundle", nargs="?", default="", help="id, time, newest or newest-proven (default: newest)")
+    parser.add_argument("--namespace", metavar="NAME", help="what comes back, or where the one object is")
+    parser.add_argument("--kind", help="of one object, such as Deployment")
+    parser.add_argument("--name", help="of one object")
+    parser.add_argument("--overwrite", action="store_true", help="also what lives and differs")
+    parser.add_argument("--approve", action="store_true", help="do not wait for a person")
+    parser.set_defaults(run=_restore_objects)
+
+
+def add_rehearse(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `windlass rehearse`."""
+    text = "try an upgrade on a bundle, cut off from the cluster; exit code 3 if anything would not be taken"
+    parser = commands.add_parser("rehearse", help=text, description=text)
+    parser.add_argument("cluster")
+    parser.add_argument("version", help="of Kubernetes, such as v1.37.2")
+    parser.add_argument("bundle", nargs="?", default="", help="id, time, newest or newest-proven (default: newest)")
+    add_run_arguments(parser)
+    parser.set_defaults(run=_rehearse, plan=False)
 
 
 def add_replace(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -75,6 +98,17 @@ def _restore(arguments: argparse.Namespace) -> int:
         "confirm_name": arguments.confirm_name,
     }
     return _run(Operation.RECOVER, "restore", arguments, own)
+
+
+def _restore_objects(arguments: argparse.Namespace) -> int:
+    own = {name: getattr(arguments, name) for name in ("bundle", "namespace", "kind", "name", "overwrite")}
+    own["auto_approve"] = arguments.approve
+    return _run(Operation.RESTORE_OBJECTS, "restore-objects", arguments, own)
+
+
+def _rehearse(arguments: argparse.Namespace) -> int:
+    own = {"version": arguments.version, "bundle": arguments.bundle}
+    return _run(Operation.REHEARSE, "rehearse", arguments, own)
 
 
 def _replace(arguments: argparse.Namespace) -> int:

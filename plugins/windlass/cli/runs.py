@@ -23,12 +23,16 @@ _RESULTS: Mapping[str, tuple[str, ...]] = {
     Operation.DELETE: ("forget", "confirm"),
     Operation.PAUSE_UPGRADE: ("ask",),
     Operation.RECOVER: ("verify", "plan"),
+    Operation.REHEARSE: ("rehearse",),
     Operation.REMEDIATE: ("heal",),
     Operation.REPLACE_MEMBER: ("replace", "plan"),
+    Operation.RESTORE_OBJECTS: ("restore", "plan"),
     Operation.UPGRADE: ("result",),
 }
 """The tasks of each DAG that return what the run came to: the first of them that was not skipped."""
-_GATES = frozenset({"gate", "approval", "approve", "lease", "check", "approve_changes", "confirm", "ask", "plan"})
+_GATES = frozenset(
+    {"gate", "approval", "approve", "lease", "check", "approve_changes", "confirm", "ask", "plan", "rehearse"}
+)
 """Tasks whose failure means that nothing was begun."""
 
 

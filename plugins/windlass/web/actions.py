@@ -35,6 +35,11 @@ ACTIONS = (
         Operation.APPLY, "Apply", "Brings the cluster to its spec, whatever differs: the stored one, or a changed one."
     ),
     ClusterAction(Operation.UPGRADE, "Upgrade", "Moves the cluster to another Kubernetes release, host by host."),
+    ClusterAction(
+        Operation.REHEARSE,
+        "Rehearse an upgrade",
+        "Tries an upgrade on a bundle, cut off from the cluster, and names what would not be taken.",
+    ),
     ClusterAction(Operation.BACK_UP, "Back up", "Takes a recovery bundle now, verified by content."),
     ClusterAction(Operation.DRILL, "Drill", "Proves that a bundle restores, on one host, cut off from every network."),
     ClusterAction(
@@ -44,6 +49,11 @@ ACTIONS = (
         Operation.REPLACE_MEMBER, "Replace a host's etcd", "Makes the etcd member on a host healthy, or replaces it."
     ),
     ClusterAction(Operation.ROTATE, "Rotate", "Changes certificates, authorities or keys, phase by phase."),
+    ClusterAction(
+        Operation.RESTORE_OBJECTS,
+        "Bring objects back",
+        "Brings one namespace or one object back from a bundle, with the difference shown first.",
+    ),
     ClusterAction(
         Operation.RECOVER,
         "Recover",

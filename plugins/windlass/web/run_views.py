@@ -17,6 +17,7 @@ _PLANNED_BY: Mapping[str, tuple[str, ...]] = {
     Operation.UPGRADE: ("gate",),
     Operation.ROTATE: ("drop_gate", "reissue_gate", "trust_gate", "settle_gate"),
     Operation.RECOVER: ("plan",),
+    Operation.RESTORE_OBJECTS: ("plan",),
     Operation.REPLACE_MEMBER: ("plan",),
     Operation.REMEDIATE: ("heal",),
     Operation.DELETE: ("confirm",),

@@ -37,7 +37,9 @@ REQUIRED = {
     "delete_cluster": {"cluster": "demo", "confirm_name": "demo"},
     "disaster_recovery": {"cluster": "demo"},
     "pause_upgrade": {"cluster": "demo"},
+    "rehearse_upgrade": {"cluster": "demo", "version": "v1.37.2"},
     "replace_member": {"cluster": "demo", "host": "cp-1"},
+    "restore_objects": {"cluster": "demo"},
     "rotate_certificates": {"cluster": "demo", "what": "all"},
     "upgrade_cluster": {"cluster": "demo"},
 }

@@ -25,8 +25,9 @@ from windlass.effects.ssh.fake import Call, FakeHost, FakeHosts
 from windlass.effects.ssh.pool import Connections
 from windlass.effects.store import MemoryStore
 from windlass.errors import RefusedError
-from windlass.operations.backup import drill as backup_drill
-from windlass.operations.backup.drill import drill_host, run_drill
+from windlass.operations.backup import isolated
+from windlass.operations.backup.drill import run_drill
+from windlass.operations.backup.isolated import drill_host
 from windlass.operations.backup.take import Stopwatch
 from windlass.operations.cluster import ClusterSession
 
@@ -190,7 +191,7 @@ def test_a_host_without_room_disproves_nothing(drill: Any) -> None:
 
 
 def test_a_server_that_does_not_start_disproves_nothing(drill: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backup_drill, "_READY", timedelta())
+    monkeypatch.setattr(isolated, "_READY", timedelta())
     monkeypatch.setattr(
         DrillHost,
         "_script",

@@ -36,7 +36,7 @@ def test_the_table_of_operations_has_dags_that_are_there() -> None:
 
 
 def test_what_is_planned_is_not_there() -> None:
-    assert "rehearse_upgrade" in PLANNED_DAGS
+    assert "rollback_upgrade" in PLANNED_DAGS
     assert not PLANNED_DAGS & DAGS
 
 

@@ -144,6 +144,22 @@ def test_a_cluster_shows_what_a_person_asks_first() -> None:
             "disaster_recovery",
             {"bundle": "newest", "auto_approve": True, "overwrite_healthy": True, "confirm_name": DEMO.name},
         ),
+        (
+            [
+                "restore-objects",
+                "newest-proven",
+                "--namespace",
+                "shop",
+                "--kind",
+                "Secret",
+                "--name",
+                "a",
+                "--overwrite",
+            ],
+            "restore_objects",
+            {"bundle": "newest-proven", "namespace": "shop", "kind": "Secret", "name": "a", "overwrite": True},
+        ),
+        (["rehearse", "v1.37.2"], "rehearse_upgrade", {"version": "v1.37.2"}),
         (["delete", "--confirm-name", DEMO.name], "delete_cluster", {"confirm_name": DEMO.name}),
         (
             ["delete", "--confirm-name", DEMO.name, "--delete-backups", "--gone", "w-1"],

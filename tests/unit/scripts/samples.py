@@ -35,6 +35,7 @@ from windlass.domain.scripts.install import (
     install_script,
     node_images_script,
 )
+from windlass.domain.scripts.isolated_api import exchange_script
 from windlass.domain.scripts.join import join_script, prepared_script, way_script
 from windlass.domain.scripts.kernel_modules import lacking_modules_script
 from windlass.domain.scripts.leave import (
@@ -138,6 +139,7 @@ _SINGLE = (
     cleanup_script(),
     directories_script([HostDirectory("/var/lib/windlass/etcd", 0o700), HostDirectory("/var/lib/my data", 0o755)]),
     distribution_docker_script(),
+    exchange_script(),
     note_host_script(("net.ipv4.ip_forward", "vm.max_map_count")),
     in_turn("note-what-is-there", note_host_script(()), own_files_script([])),
     own_files_script(["/etc/multipath.conf", "/etc/sysctl.d/91-windlass-own.conf"]),

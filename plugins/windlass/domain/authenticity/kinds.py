@@ -96,6 +96,7 @@ KINDS = {
         Newest.ITS_TIME,
     ),
     "drills": _signed("what a drill found, with the proof of its bundle besides"),
+    "rehearsals": _signed("what the last rehearsal of an upgrade to a release found"),
     "bundles": ObjectKind("backups: sealed parts, a signed manifest", Proof.ITS_OWN, Newest.NOTHING),
     "log": ObjectKind("the service log; nothing is decided by it", Proof.NONE, Newest.NOTHING),
     "credentials": ObjectKind("how often a person was let in lately", Proof.NONE, Newest.NOTHING),

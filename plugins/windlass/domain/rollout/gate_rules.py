@@ -80,7 +80,7 @@ def judge_gate(cluster: Cluster, target: Release, seen: GateInputs, steps: Seque
     return GateReport(
         (
             _skew(seen, target),
-            _flags(cluster, target),
+            judge_flags(cluster, target),
             *_health(cluster, target, seen, steps),
             _removed_apis(seen, target),
             *judge_admission(cluster, target, seen.workloads, steps),
@@ -111,7 +111,7 @@ def _skew(seen: GateInputs, target: Release) -> GateFinding:
     return finding("version skew", problems, remedy, "every component may go to the target in one step")
 
 
-def _flags(cluster: Cluster, target: Release) -> GateFinding:
+def judge_flags(cluster: Cluster, target: Release) -> GateFinding:
     """Check the spec's flags against what the target's components take: one that they do not know ends them."""
     own = [name for name, component in cluster.spec.components.items() if component.extra_args]
     if own and not target.flags:

@@ -27,11 +27,12 @@ from windlass.domain.host.layout import (
 )
 from windlass.domain.pki import SUPER_ADMIN, Pki, files_for, issue_pki
 from windlass.domain.scripts.curl import CurlProbe
+from windlass.domain.scripts.isolated_api import ETCD
 from windlass.domain.scripts.script import Script
 from windlass.domain.spec import Cluster, load_cluster
 from windlass.domain.spec.flags import etcd_prefix, own_issuer
 
-ETCD, API = "windlass-drill-etcd", "windlass-drill-apiserver"
+API = "windlass-drill-apiserver"
 ENCRYPTED = "k8s:enc:"
 """How the value of a Secret begins in etcd if it is encrypted there."""
 _NAME = "drill"
@@ -81,6 +82,11 @@ class DrillPlan:
     def directory(self) -> str:
         """Where everything of this drill lies on the host."""
         return f"{DRILLS}/{self.id}"
+
+    @property
+    def pki(self) -> str:
+        """Where the certificates lie on the host by which the servers are asked."""
+        return f"{self.directory}/etc/pki"
 
     @property
     def snapshot(self) -> str:
@@ -181,7 +187,7 @@ class DrillPlan:
 
     def ask_api(self, path: str) -> Script:
         """Return the script that asks the throwaway API server, from within its own network."""
-        pki = f"{self.directory}/etc/pki"
+        pki = self.pki
         # Of Secrets the API server must decrypt what it returns; that it gives of them is only the metadata.
         metadata = "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1, application/json"
         probe = CurlProbe(

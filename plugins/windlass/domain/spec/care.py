@@ -157,6 +157,11 @@ class Upgrade(Section):
         "for it approves each rollout, whatever window is open.",
     )
     max_unavailable: Share = setting(1, "Workers that may be out of service at once, as number or percentage.")
+    rehearsal: Literal["optional", "required"] = setting(
+        "optional",
+        "required: the gate lets no upgrade to another release go that was not rehearsed within a day, without a "
+        "defect; optional: it shows what the last rehearsal found.",
+    )
     drain_seconds: int = setting(
         300, "Seconds within which the pods must leave a node; else the rollout stops and names them.", ge=1, le=86400
     )

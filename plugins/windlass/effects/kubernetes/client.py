@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -149,11 +149,11 @@ class KubernetesClient:
                 return tuple(found)
             params["continue"] = following
 
-    def replace(self, resource: Resource, found: Object) -> bool:
-        """Write an object as it was read; False if it was changed or deleted since."""
+    def replace(self, resource: Resource, found: Object, params: Mapping[str, str] | None = None) -> bool:
+        """Write an object as it was read; False if it was changed or deleted since. `params`: of the API's request."""
         metadata = found["metadata"]
         path = resource.path(metadata.get("namespace"), metadata["name"])
-        response = self._send("PUT", path, content=json.dumps(found).encode())
+        response = self._send("PUT", path, params=params, content=json.dumps(found).encode())
         if response.status_code in {httpx.codes.CONFLICT, httpx.codes.NOT_FOUND}:
             return False
         self._object(response, f"replace {resource.plural}/{metadata['name']}")
@@ -181,10 +181,10 @@ class KubernetesClient:
             raise NotReadyError(f"{self._where}: cannot {doing}: {reason_of(response)}")
         return self._object(response, doing)
 
-    def create(self, resource: Resource, desired: Object) -> bool:
-        """Make an object; False if there is one of that name."""
+    def create(self, resource: Resource, desired: Object, params: Mapping[str, str] | None = None) -> bool:
+        """Make an object; False if there is one of that name. `params`: of the API's request."""
         path = resource.path(desired["metadata"].get("namespace"))
-        response = self._send("POST", path, content=json.dumps(desired).encode())
+        response = self._send("POST", path, params=params, content=json.dumps(desired).encode())
         if response.status_code == httpx.codes.CONFLICT:
             return False
         self._object(response, f"create {resource.plural}/{desired['metadata']['name']}")

@@ -163,6 +163,11 @@ def drill_key(cluster: str, drill: str) -> str:
     return f"{drills_prefix(cluster)}{drill}.json"
 
 
+def rehearsal_key(cluster: str, version: str) -> str:
+    """Return the key of the record of the last rehearsal of an upgrade to a Kubernetes release."""
+    return f"{cluster_prefix(cluster)}rehearsals/{version}.json"
+
+
 def recoveries_prefix(cluster: str) -> str:
     """Return the folder of the records of recoveries."""
     return f"{cluster_prefix(cluster)}recoveries/"

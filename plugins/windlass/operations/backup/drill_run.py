@@ -6,7 +6,8 @@ from windlass.domain.backup import NEWEST, BundleId, Candidate, DrillRecord, cho
 from windlass.domain.backup.versions import release_for
 from windlass.errors import IntegrityError
 from windlass.operation_names import Operation
-from windlass.operations.backup.drill import clear_drills, run_drill
+from windlass.operations.backup.drill import run_drill
+from windlass.operations.backup.isolated import clear_drills
 from windlass.operations.backup.take import Stopwatch
 from windlass.operations.backup.turn import held
 from windlass.operations.run import Attempt, ClusterRun, Tell

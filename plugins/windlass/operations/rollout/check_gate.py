@@ -24,6 +24,7 @@ from windlass.domain.rollout.gate_result import (
 )
 from windlass.domain.rollout.gate_rules import GateInputs, judge_gate
 from windlass.domain.rollout.kubeconfigs import kubeconfig_findings
+from windlass.domain.rollout.rehearsal_record import rehearsal_finding
 from windlass.domain.rollout.rights_left import rights_findings
 from windlass.domain.rollout.rotation import turn_value
 from windlass.domain.rollout.step import PREPARE
@@ -36,6 +37,7 @@ from windlass.domain.rollout.upgrade_path import (
     with_left_hosts,
 )
 from windlass.effects.bundles import Vault
+from windlass.effects.store.rehearsals import last_rehearsal
 from windlass.errors import IntegrityError, UnreachableError, WindlassError
 from windlass.operations.apply.taken_addresses import taken_addresses
 from windlass.operations.backup.take import take_bundle
@@ -138,7 +140,15 @@ def _tested(run: ClusterRun, path: UpgradePath, request: UpgradeRequest, views: 
         return ()
     record = run.release_tests(path.release.version)
     tests = release_finding(path.release, record, views.session.lock, allowed=request.allow_untested)
-    return (tests, *without_passed(flaws_finding(path.release, views.session.lock)))
+    return (tests, *without_passed(flaws_finding(path.release, views.session.lock)), *_rehearsed(run, path))
+
+
+def _rehearsed(run: ClusterRun, path: UpgradePath) -> tuple[GateFinding, ...]:
+    """Return the finding on the last rehearsal; the stored spec says whether one is required, or the new one."""
+    target = path.release.version
+    is_required = "required" in {one.spec.upgrade.rehearsal for one in (path.before, path.after)}
+    record = last_rehearsal(run.store, run.name, target)
+    return rehearsal_finding(record, target, run.clock.now(), is_required=is_required)
 
 
 def _offered(session: ClusterSession) -> tuple[GateFinding, ...]:
