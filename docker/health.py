@@ -1,6 +1,6 @@
 """Tells by its exit code whether one component of Airflow is healthy: `health.py api-server|SchedulerJob|…|worker`.
 
-It asks what the component itself is for, and loads next to nothing: `airflow jobs check` takes some seconds of processor
+It asks what the component itself is for, and loads next to nothing: `airflow jobs check` takes seconds of processor
 time, which a dozen containers would spend twice a minute. No answer is unhealthy, and why goes to the standard error.
 """
 
@@ -21,7 +21,7 @@ TIMEOUT_SECONDS = 10
 def api_server() -> bool:
     """Tell whether this API server answers, and reaches the database."""
     address = "http://127.0.0.1:8080/api/v2/monitor/health"
-    with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310: a constant
+    with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as answer:
         return bool(json.load(answer)["metadatabase"]["status"] == "healthy")
 
 
@@ -56,7 +56,7 @@ def main(name: str) -> int:
     checks = {"api-server": api_server, "worker": worker}
     try:
         healthy = checks[name]() if name in checks else job(name)
-    except Exception as error:  # noqa: BLE001: whatever went wrong, it is not known to be healthy
+    except Exception as error:  # noqa: BLE001 (whatever went wrong, it is not known to be healthy)
         print(f"{name}: {type(error).__name__}", file=sys.stderr)
         return 1
     print(f"{name}: {'healthy' if healthy else 'no sign of life'}", file=sys.stderr)

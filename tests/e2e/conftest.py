@@ -46,6 +46,7 @@ ORDER = (
     "test_recovery",
     "test_recovery_cases",
     "test_delete",
+    "test_production",
     "test_form",
     "test_upgrade",
     "test_heal_faults",

@@ -4,43 +4,43 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from tools.production.compose import ROOT, compose
 from tools.production.images import SETTINGS, can_be_pulled, make_debian_images
+
 from windlass.cli.production.init import set_settings, write_setup
 from windlass.cli.production.wishes import Wishes, parse_settings
 from windlass.errors import WindlassError, exit_code
 
-ENV = ROOT / ".env"
 START_SECONDS = 900
 
 
-def images() -> None:
+def images(env: Path) -> None:
     """Make what can be made here: `.env` says of which base, and is written where it says nothing."""
-    for name in write_setup(ROOT, Wishes("localhost", 8443)):
+    for name in write_setup(env.parent, Wishes("localhost", 8443)):
         _say(f"wrote {name}")
-    given = parse_settings(ENV.read_text())
+    given = parse_settings(env.read_text())
     if not given.get("AIRFLOW_IMAGE") and not can_be_pulled():
         _say("the official images cannot be pulled: they are made of Debian's packages")
         make_debian_images(_say)
-        set_settings(ENV, SETTINGS)
+        set_settings(env, SETTINGS)
     elif given.get("AIRFLOW_IMAGE") == SETTINGS["AIRFLOW_IMAGE"]:
         make_debian_images(_say)
-    compose("build", "airflow-init")
+    compose("build", "airflow-init", env=env)
 
 
-def up() -> None:
+def up(env: Path) -> None:
     """Make images, settings and secrets where they are missing, start all of it, and wait until it is healthy."""
-    images()
-    compose("up", "--detach", "--no-build", "--remove-orphans", "--wait", "--wait-timeout", str(START_SECONDS))
-    given = parse_settings(ENV.read_text())
-    secrets = given["WINDLASS_SECRETS"]
-    _say(f"healthy: {given['AIRFLOW_BASE_URL']}, as admin with the password in {secrets}/admin_password")
+    images(env)
+    compose("up", "--detach", "--no-build", "--remove-orphans", "--wait", "--wait-timeout", str(START_SECONDS), env=env)
+    given = parse_settings(env.read_text())
+    _say(f"healthy: {given['AIRFLOW_BASE_URL']}, as admin, password in {given['WINDLASS_SECRETS']}/admin_password")
 
 
-def down() -> None:
-    """Stop all of it; database, queue, store and logs stay."""
-    compose("--profile", "*", "down", "--remove-orphans")
+def down(env: Path, *, purge: bool = False) -> None:
+    """Stop all of it; database, queue, store and logs stay, unless they are purged."""
+    compose("--profile", "*", "down", "--remove-orphans", *(("--volumes",) if purge else ()), env=env)
 
 
 def main() -> int:
@@ -50,7 +50,7 @@ def main() -> int:
     parser.add_argument("action", choices=actions)
     action = actions[parser.parse_args().action]
     try:
-        action()
+        action(ROOT / ".env")
     except WindlassError as error:
         print("production:", error, file=sys.stderr)
         return exit_code(error)

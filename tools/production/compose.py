@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from windlass.domain.artifacts import Artifact
@@ -18,7 +18,7 @@ PROGRAM = Artifact("file", "docker-compose", "v2.40.3")
 
 
 def compose_program() -> Sequence[str]:
-    """Return how Docker Compose is called: Docker's plugin, else the program of the mirror; NotReadyError without both."""
+    """Return how Compose is called: Docker's plugin, else the program of the mirror; NotReadyError without both."""
     if shutil.which("docker") and not _fails("docker", "compose", "version"):
         return ("docker", "compose")
     source = artifact_path(PROGRAM)
@@ -32,14 +32,16 @@ def compose_program() -> Sequence[str]:
     return (str(program),)
 
 
-def compose(*words: str, env_file: Path = ROOT / ".env", environment: Mapping[str, str] | None = None) -> None:
-    """Run one command of it for this checkout, shown as it goes; UnreachableError if it fails."""
-    argv = [*compose_program(), "--project-directory", str(ROOT), "--env-file", str(env_file), *words]
-    # Compose wants the plugin of BuildKit or to be told that there is none.
+def compose(*words: str, env: Path = ROOT / ".env") -> None:
+    """Run one command of it with the settings `env`, shown as it goes; UnreachableError if it fails."""
+    argv = [*compose_program(), "--project-directory", str(ROOT), "--env-file", str(env), *words]
+    # Without the plugin of BuildKit it has to be told so.
     builder = {"DOCKER_BUILDKIT": "0"} if _fails("docker", "buildx", "version") else {}
-    done = subprocess.run(argv, env={**os.environ, **builder, **(environment or {})}, check=False)
+    done = subprocess.run(argv, env={**os.environ, **builder}, check=False)
     if done.returncode:
-        raise UnreachableError(f"`docker compose {' '.join(words)}` exited with {done.returncode}; what it said is above")
+        raise UnreachableError(
+            f"`docker compose {' '.join(words)}` exited with {done.returncode}; what it said is above"
+        )
 
 
 def _fails(*argv: str) -> bool:

@@ -1,4 +1,4 @@
-"""The images of docker-compose.yaml: official ones where they can be pulled, else of Debian's packages and the mirror."""
+"""The images of docker-compose.yaml: official where they can be pulled, else of Debian's packages and the mirror."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tools.production.compose import ROOT
 from tools.production.wheels import fill_wheels
+
 from windlass.domain.artifacts import Artifact
 from windlass.errors import CommandError, NotReadyError
 from windlass.mirror.cache import artifact_path
@@ -60,7 +61,9 @@ def make_debian_images(say: Say) -> None:
         lines = f"FROM {base}\nCOPY versitygw /usr/local/bin/\nRUN chmod 0755 /usr/local/bin/versitygw\n"
         (Path(context) / "Dockerfile").write_text(lines)
         docker("build", "--quiet", "--tag", GATEWAY, context, timeout=TIME_LIMIT)
-    python = docker("run", "--rm", "--network", "none", base, "python", "-c", "import platform; print(platform.python_version())")
+    python = docker(
+        "run", "--rm", "--network", "none", base, "python", "-c", "import platform; print(platform.python_version())"
+    )
     fill_wheels(python.strip(), say)
 
 

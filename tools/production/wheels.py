@@ -6,11 +6,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 from packaging.markers import Marker, default_environment
-
 from tools.production.compose import ROOT
+
 from windlass.errors import NotReadyError
 
 WHEELS = ROOT / "build" / "wheels"

@@ -13,7 +13,9 @@ _INIT = "write the settings (.env) and all secrets (secrets/) of docker-compose.
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Register `windlass production` and all below it."""
-    parser = commands.add_parser("production", help="an Airflow for production by docker-compose.yaml", description=__doc__)
+    parser = commands.add_parser(
+        "production", help="an Airflow for production by docker-compose.yaml", description=__doc__
+    )
     parts = parser.add_subparsers(required=True, metavar="COMMAND")
     init = parts.add_parser("init", help=_INIT, description=_INIT)
     init.add_argument("--directory", type=Path, default=Path(), help="where docker-compose.yaml lies (default: here)")
@@ -30,7 +32,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _init(arguments: argparse.Namespace) -> int:
     from windlass.cli.production.init import write_setup
-    from windlass.cli.production.wishes import Storage, Wishes
+    from windlass.cli.production.wishes import S3Service, Wishes
 
     own = (arguments.s3, arguments.bucket, arguments.access_key)
     if any(own) and not all(own):
@@ -40,7 +42,7 @@ def _init(arguments: argparse.Namespace) -> int:
     storage = None
     if arguments.s3:
         logs = arguments.logs_bucket or arguments.bucket
-        storage = Storage(arguments.s3, arguments.bucket, logs, arguments.access_key)
+        storage = S3Service(arguments.s3, arguments.bucket, logs, arguments.access_key)
     wishes = Wishes(
         arguments.host,
         arguments.port,

@@ -211,7 +211,9 @@ def test_the_code_belongs_to_root_and_runs_as_another_user() -> None:
     assert re.findall(r"^USER .*", final, re.MULTILINE) == ["USER airflow"]
 
 
-def test_settings_of_a_file_reach_every_component_of_airflow_and_no_other(compose: Sequence[str], tmp_path: Path) -> None:
+def test_settings_of_a_file_reach_every_component_of_airflow_and_no_other(
+    compose: Sequence[str], tmp_path: Path
+) -> None:
     file = tmp_path / "windlass.env"
     file.write_text("AIRFLOW__WINDLASS__CONNECTIONS=listed\nWINDLASS_WATCH_SHARDS=3\n")
     given = services_with(compose, {**REQUIRED, "WINDLASS_ENV_FILE": str(file)})
@@ -220,6 +222,6 @@ def test_settings_of_a_file_reach_every_component_of_airflow_and_no_other(compos
 
 
 def test_the_executor_loads_with_the_celery_that_is_pinned() -> None:
-    from airflow.providers.celery.executors import celery_executor_utils
+    from airflow.providers.celery.executors import celery_executor_utils  # noqa: PLC0415 (it fails where it is broken)
 
     assert celery_executor_utils.get_celery_configuration()

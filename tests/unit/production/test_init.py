@@ -15,14 +15,14 @@ from cryptography import x509
 from windlass.cli.main import main
 from windlass.cli.production.init import set_settings, write_setup
 from windlass.cli.production.secret_plan import APISERVER, TRIGGERER, WORKER, plan_secrets
-from windlass.cli.production.wishes import Storage, Wishes, parse_settings
+from windlass.cli.production.wishes import S3Service, Wishes, parse_settings
 from windlass.domain.authenticity import RecordKeys
 from windlass.domain.sealing import MasterKeys, new_master_key
 from windlass.errors import RefusedError, SpecError
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 WISHES = Wishes("airflow.example.org", 443)
-OWN = Storage("https://s3.example.org", "clusters", "logs", "AKIA")
+OWN = S3Service("https://s3.example.org", "clusters", "logs", "AKIA")
 
 
 def connections(planned: dict[str, str], name: str) -> dict[str, Any]:
@@ -39,7 +39,14 @@ def test_two_set_ups_have_nothing_in_common_that_is_secret() -> None:
 def test_what_is_random_is_long_enough() -> None:
     planned = plan_secrets({}, {}, WISHES, NOW)
     assert len(base64.urlsafe_b64decode(planned["fernet_key"])) == 32
-    for name in ("jwt_secret", "api_secret_key", "postgres_password", "redis_password", "admin_password", "s3_secret_key"):
+    for name in (
+        "jwt_secret",
+        "api_secret_key",
+        "postgres_password",
+        "redis_password",
+        "admin_password",
+        "s3_secret_key",
+    ):
         assert len(planned[name]) >= 24, name
 
 
@@ -71,7 +78,9 @@ def test_who_opens_no_pki_gets_keys_that_open_none() -> None:
 def test_a_changed_master_key_changes_what_is_derived_from_it_and_nothing_else() -> None:
     before = plan_secrets({}, {}, WISHES, NOW)
     worker = connections(before, WORKER)
-    worker["windlass_master_key"]["password"] = f"{new_master_key().reveal()},{worker['windlass_master_key']['password']}"
+    worker["windlass_master_key"]["password"] = (
+        f"{new_master_key().reveal()},{worker['windlass_master_key']['password']}"
+    )
     edited = {**before, WORKER: json.dumps(worker)}
 
     after = plan_secrets(edited, {}, WISHES, NOW)

@@ -37,11 +37,13 @@ def write_setup(directory: Path, wishes: Wishes) -> tuple[str, ...]:
 def _enter(secrets: Path) -> None:
     secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
     if secrets.stat().st_mode & 0o077:
-        raise RefusedError(f"{secrets} can be entered by others than its owner; `chmod 700 {secrets}`, then run this again")
+        raise RefusedError(
+            f"{secrets} can be entered by others than its owner; `chmod 700 {secrets}`, then run this again"
+        )
 
 
 def _write(path: Path, content: str) -> None:
-    """Replace a file by another: readable to all, since services run as users of their own, in a directory that is not."""
+    """Replace a file by another: readable to all, as services run as users of their own, in a directory that is not."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     mode = 0o600 if path.name in _KEPT_FROM_CONTAINERS else 0o644
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

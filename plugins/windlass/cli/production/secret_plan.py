@@ -1,4 +1,4 @@
-"""Every secret of the set-up for production, by the name of its file: what is there stays, what follows is derived anew.
+"""Every secret of the set-up for production, by its file: what is there stays, what follows is derived anew.
 
 Each file is for those services of docker-compose.yaml that name it, and holds what they need and nothing else.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from windlass.cli.production.wishes import Storage, Wishes
+from windlass.cli.production.wishes import S3Service, Wishes
 from windlass.domain.authenticity import READING_KEY_CONNECTION, RECORD_KEY_CONNECTION, RecordKeys
 from windlass.domain.people import PEOPLE_KEY_CONNECTION
 from windlass.domain.pki.certificates import CertificateSubject, Credential, Usage, issue, new_authority
@@ -56,10 +56,10 @@ def plan_secrets(there: Mapping[str, str], old: Mapping[str, str], wishes: Wishe
 
 
 def _connections(there: Mapping[str, str], wishes: Wishes, made: Mapping[str, str]) -> dict[str, str]:
-    """The worker's file is the first: what it holds of the store and the logins, the others follow."""
+    """Return the files of connections: what the worker's holds of the store and the logins, the others follow."""
     worker, triggerer, apiserver = (_read(there, name) for name in (WORKER, TRIGGERER, APISERVER))
     if wishes.storage is not None or STORE not in worker:
-        storage = wishes.storage or Storage()
+        storage = wishes.storage or S3Service()
         key = made["s3_secret_key"] if storage.is_gateway else wishes.storage_key or ""
         worker |= {STORE: _store(storage, key), LOGS: _logs(storage, key)}
     if wishes.ssh_key is not None:
@@ -81,7 +81,9 @@ def _read(there: Mapping[str, str], name: str) -> _Connections:
     try:
         found = json.loads(there.get(name) or "{}")
     except ValueError as error:
-        raise SpecError(f"{name} is no JSON ({type(error).__name__}); mend it: the worker's holds the master key") from None
+        raise SpecError(
+            f"{name} is no JSON ({type(error).__name__}); mend it: the worker's holds the master key"
+        ) from None
     if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
         raise SpecError(f'{name} is to hold connections by their ids: {{"windlass_ssh": {{"conn_type": "ssh", …}}}}')
     return found
@@ -91,12 +93,12 @@ def _text(connections: _Connections) -> str:
     return json.dumps(connections, indent=1, ensure_ascii=False) + "\n"
 
 
-def _store(storage: Storage, key: str) -> _Connections:
+def _store(storage: S3Service, key: str) -> _Connections:
     extra = {"bucket": storage.bucket, "endpoint_url": storage.endpoint_url}
     return {"conn_type": "windlass_store", "login": storage.access_key, "password": key, "extra": extra}
 
 
-def _logs(storage: Storage, key: str) -> _Connections:
+def _logs(storage: S3Service, key: str) -> _Connections:
     extra = {"endpoint_url": storage.endpoint_url}
     return {"conn_type": "aws", "login": storage.access_key, "password": key, "extra": extra}
 

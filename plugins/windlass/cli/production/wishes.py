@@ -14,7 +14,7 @@ GATEWAY_ACCESS_KEY = "windlass"
 
 
 @dataclass(frozen=True)
-class Storage:
+class S3Service:
     """An S3 service, what is kept where in it, and who logs in; the secret key comes from elsewhere."""
 
     endpoint_url: str = GATEWAY
@@ -35,7 +35,7 @@ class Wishes:
     host: str
     """The name, or address, by which browsers reach the pages."""
     port: int
-    storage: Storage | None = None
+    storage: S3Service | None = None
     storage_key: str | None = None
     """The secret key of a storage that is not the gateway."""
     ssh_user: str | None = None
@@ -44,7 +44,7 @@ class Wishes:
 
 def settings(given: Mapping[str, str], wishes: Wishes, secrets: str) -> dict[str, str]:
     """Return what `.env` should hold that it does not yet: what stands there is never changed."""
-    storage = wishes.storage or Storage()
+    storage = wishes.storage or S3Service()
     wanted = {
         "WINDLASS_SECRETS": secrets,
         "AIRFLOW_BASE_URL": f"https://{wishes.host}:{wishes.port}",

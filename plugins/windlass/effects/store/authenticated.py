@@ -64,7 +64,9 @@ class AuthenticatedStore:
     @cached_property
     def ledgers(self) -> Ledgers:
         """The ledgers of its clusters; RefusedError if it is a store of before."""
-        with suppress(NotReadyError):  # a new one, for whoever only reads: there is nothing that the id would be asked of
+        with suppress(
+            NotReadyError
+        ):  # a new one, for whoever only reads: there is nothing that the id would be asked of
             _ = self.installation
         return Ledgers(self._inner, self.keys, lambda: self.installation, self._now)
 
