@@ -214,7 +214,7 @@ def test_the_code_belongs_to_root_and_runs_as_another_user() -> None:
 def test_settings_of_a_file_reach_every_component_of_airflow_and_no_other(
     compose: Sequence[str], tmp_path: Path
 ) -> None:
-    file = tmp_path / "windlass.env"
+    file = tmp_path / "airflow.env"
     file.write_text("AIRFLOW__WINDLASS__CONNECTIONS=listed\nWINDLASS_WATCH_SHARDS=3\n")
     given = services_with(compose, {**REQUIRED, "WINDLASS_ENV_FILE": str(file)})
     told = {name for name, item in given.items() if "WINDLASS_WATCH_SHARDS" in (item.get("environment") or {})}
