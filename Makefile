@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Many of them wait for something, so that there are three processes for two cores.
 SIDE_BY_SIDE := pytest -n $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 ))) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup setup-python requirements openapi check audit format mirror lab-up lab-down demo demo-down test test-unit test-e2e kills nightly soak bench docs docs-reference
+.PHONY: help setup setup-python requirements openapi check audit format mirror lab-up lab-down demo demo-down production-images production-up production-down test test-unit test-e2e kills nightly soak bench docs docs-reference
 
 help: ## Show the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,15 @@ demo: setup ## The main job: a lab, an Airflow and a Kubernetes cluster on them
 
 demo-down: setup-python ## Stop the demo and remove what it made
 	windlass demo down
+
+production-images: setup-python ## Make the images of docker-compose.yaml, of official ones or of Debian's packages
+	@python -m tools.production images
+
+production-up: setup-python ## Start an Airflow for production (docker-compose.yaml), with settings, secrets and images
+	@python -m tools.production up
+
+production-down: setup-python ## Stop it; what it keeps stays
+	@python -m tools.production down
 
 test: setup check docs ## Everything that CI runs: the site, unit, Airflow, integration and the fixed list of end-to-end tests
 	windlass mirror

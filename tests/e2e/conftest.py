@@ -48,6 +48,7 @@ ORDER = (
     "test_recovery",
     "test_recovery_cases",
     "test_delete",
+    "test_production",
     "test_form",
     "test_rehearsal",
     "test_upgrade",

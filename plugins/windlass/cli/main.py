@@ -35,6 +35,7 @@ _OWN: Mapping[str, str] = {
     "mirror": "mirror_command",
     "people-key": "people_key",
     "plan": "plan",
+    "production": "production_command",
     "rehearse": "operate:add_rehearse",
     "replace": "operate:add_replace",
     "restore": "operate:add_restore",

@@ -5,41 +5,27 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tools.production.compose import compose_program
 
-from windlass.domain.artifacts import Artifact
-from windlass.mirror.cache import artifact_path
+from windlass.cli.production.init import write_setup
+from windlass.cli.production.wishes import Wishes, parse_settings
 
 PROJECT = Path(__file__).resolve().parents[3]
 DOCKERFILE = (PROJECT / "docker/Dockerfile").read_text()
-REQUIRED = {
-    "AIRFLOW_FERNET_KEY": "fernet-of-the-test",
-    "AIRFLOW_JWT_SECRET": "jwt-of-the-test",
-    "AIRFLOW_API_SECRET_KEY": "api-of-the-test",
-    "POSTGRES_PASSWORD": "postgres-of-the-test",
-    "REDIS_PASSWORD": "redis-of-the-test",
-}
+REQUIRED = {"WINDLASS_SECRETS": "/secrets-of-the-test"}
 COMPONENTS = {"airflow-apiserver", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-worker"}
 
 
 @pytest.fixture(scope="session")
 def compose() -> Sequence[str]:
     """Docker's plugin, or the program of the mirror."""
-    if shutil.which("docker"):
-        plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
-        if plugin.returncode == 0:
-            return ["docker", "compose"]
-    program = artifact_path(Artifact("file", "docker-compose", "v2.40.3"))
-    copy = Path(os.environ["AIRFLOW_HOME"]) / "docker-compose"  # the mirror keeps files without their x bit
-    shutil.copy(program, copy)
-    copy.chmod(0o755)
-    return [str(copy)]
+    return compose_program()
 
 
 def configure(compose: Sequence[str], variables: dict[str, str], *options: str) -> subprocess.CompletedProcess[str]:
@@ -49,7 +35,7 @@ def configure(compose: Sequence[str], variables: dict[str, str], *options: str) 
 
 
 def document_with(compose: Sequence[str], variables: dict[str, str]) -> dict[str, Any]:
-    done = configure(compose, variables, "--profile", "cli", "--profile", "flower")
+    done = configure(compose, variables, "--profile", "*")
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = json.loads(done.stdout)
     return document
@@ -65,25 +51,73 @@ def services(compose: Sequence[str]) -> dict[str, Any]:
     return services_with(compose, REQUIRED)
 
 
-@pytest.mark.parametrize("missing", sorted(REQUIRED))
-def test_a_missing_secret_stops_it_and_the_message_says_how_to_make_one(compose: Sequence[str], missing: str) -> None:
-    given = {name: value for name, value in REQUIRED.items() if name != missing}
-
-    done = configure(compose, given)
+def test_without_secrets_it_stops_and_the_message_says_what_writes_them(compose: Sequence[str]) -> None:
+    done = configure(compose, {})
 
     assert done.returncode != 0
-    assert missing in done.stderr
-    assert "openssl rand" in done.stderr
+    assert "windlass production init" in done.stderr
 
 
-def test_all_components_share_their_secrets_and_find_the_api(services: dict[str, Any]) -> None:
+def test_the_command_writes_every_file_that_is_named(compose: Sequence[str], tmp_path: Path) -> None:
+    write_setup(tmp_path, Wishes("localhost", 8443))
+    document = document_with(compose, parse_settings((tmp_path / ".env").read_text()))
+
+    named = {Path(one["file"]).name for one in document["secrets"].values()}
+    assert named == {path.name for path in (tmp_path / "secrets").iterdir()} - {"ca.pem", "ca.key"}
+
+
+def test_all_components_find_the_api_behind_the_proxy(services: dict[str, Any]) -> None:
     for name in COMPONENTS:
         environment = services[name]["environment"]
-        assert environment["AIRFLOW__CORE__FERNET_KEY"] == REQUIRED["AIRFLOW_FERNET_KEY"], name
-        assert environment["AIRFLOW__API_AUTH__JWT_SECRET"] == REQUIRED["AIRFLOW_JWT_SECRET"], name
-        assert environment["AIRFLOW__API__SECRET_KEY"] == REQUIRED["AIRFLOW_API_SECRET_KEY"], name
-        assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://airflow-apiserver:8080/execution/"
+        assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://proxy:8080/execution/"
         assert environment["AIRFLOW__CORE__AUTH_MANAGER"].endswith("FabAuthManager")
+    assert {"front"} <= set(services["proxy"]["networks"]) & set(services["airflow-worker"]["networks"])
+
+
+SECRETS = {
+    "fernet_key": {*COMPONENTS, "airflow-init", "airflow-cli"},
+    "database_url": {*COMPONENTS, "airflow-init", "airflow-cli"},
+    "jwt_secret": {"airflow-apiserver", "airflow-scheduler", "airflow-init", "airflow-cli"},
+    "api_secret_key": {"airflow-apiserver", "airflow-triggerer", "airflow-worker", "airflow-init", "airflow-cli"},
+    "broker_url": {"airflow-scheduler", "airflow-worker", "airflow-cli", "flower"},
+    "postgres_password": {"postgres"},
+    "redis_password": {"redis"},
+    "s3_secret_key": {"s3"},
+    "admin_password": {"airflow-init"},
+    "tls.pem": {"proxy"},
+    "connections_apiserver": {"airflow-apiserver"},
+    "connections_triggerer": {"airflow-triggerer"},
+    "connections_worker": {"airflow-worker", "airflow-cli"},
+}
+"""Who is handed which file."""
+
+
+def test_each_secret_goes_to_who_works_with_it(services: dict[str, Any]) -> None:
+    holders: dict[str, set[str]] = {}
+    for name, item in services.items():
+        for secret in item.get("secrets", []):
+            holders.setdefault(secret["source"], set()).add(name)
+    assert holders == SECRETS
+
+
+def test_what_is_read_from_a_file_is_a_file_that_is_handed_over(services: dict[str, Any]) -> None:
+    for name, item in services.items():
+        text = json.dumps([item.get("command"), item.get("environment"), item.get("healthcheck")])
+        read = set(re.findall(r"/run/secrets/([a-z0-9_]+(?:\.json)?)", text))
+        handed = {Path(one.get("target") or one["source"]).name for one in item.get("secrets", [])}
+        assert read <= handed, name
+
+
+def test_no_environment_holds_a_secret(compose: Sequence[str], tmp_path: Path) -> None:
+    write_setup(tmp_path, Wishes("localhost", 8443))
+    text = json.dumps(document_with(compose, parse_settings((tmp_path / ".env").read_text())))
+    assert not [path.name for path in (tmp_path / "secrets").iterdir() if path.read_text().strip() in text]
+
+
+def test_two_of_what_must_not_be_missed_run(services: dict[str, Any]) -> None:
+    replicas = {name: item.get("deploy", {}).get("replicas", 1) for name, item in services.items()}
+    for name in ("airflow-scheduler", "airflow-triggerer", "airflow-apiserver"):
+        assert replicas[name] == 2
 
 
 def test_workers_get_no_signal_past_their_own_shutdown(services: dict[str, Any]) -> None:
@@ -97,39 +131,14 @@ def test_every_service_that_stays_is_health_checked_restarted_and_bounded(servic
         assert services[name]["healthcheck"]["test"], name
         assert services[name]["restart"] == "unless-stopped", name
         assert services[name]["logging"]["options"]["max-size"], name
+        limits = services[name]["deploy"]["resources"]["limits"]
+        assert limits["memory"], name
+        assert limits["pids"], name
 
 
-def test_no_secret_is_an_argument_and_nothing_is_published_beyond_this_machine(services: dict[str, Any]) -> None:
-    words = json.dumps([[item.get("command"), item.get("healthcheck")] for item in services.values()])
-    assert not [value for value in REQUIRED.values() if value in words]
+def test_nothing_is_published_beyond_this_machine_unless_it_is_told(services: dict[str, Any]) -> None:
     ports = [port for item in services.values() for port in item.get("ports", [])]
     assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
-
-
-CONNECTIONS = {
-    "AIRFLOW_CONN_WINDLASS_STORE": {"airflow-apiserver", "airflow-triggerer", "airflow-worker", "airflow-cli"},
-    "AIRFLOW_CONN_WINDLASS_SSH": {"airflow-triggerer", "airflow-worker", "airflow-cli"},
-    "AIRFLOW_CONN_WINDLASS_MASTER_KEY": {"airflow-worker", "airflow-cli"},
-    "AIRFLOW_CONN_WINDLASS_RECORD_KEY": {"airflow-triggerer"},
-    "AIRFLOW_CONN_WINDLASS_READING_KEY": {"airflow-apiserver"},
-    "AIRFLOW_CONN_WINDLASS_PEOPLE_KEY": {"airflow-apiserver"},
-}
-"""Who is handed what opens clusters."""
-
-
-@pytest.mark.parametrize("name", CONNECTIONS)
-def test_what_opens_clusters_goes_to_who_works_with_it(compose: Sequence[str], name: str) -> None:
-    given = services_with(compose, {**REQUIRED, name: "secret-of-the-test"})
-
-    assert {one for one, item in given.items() if "secret-of-the-test" in json.dumps(item)} == CONNECTIONS[name]
-
-
-def test_passwords_of_database_and_queue_go_to_who_works_with_them(services: dict[str, Any]) -> None:
-    def holders(secret: str) -> set[str]:
-        return {name for name, item in services.items() if REQUIRED[secret] in json.dumps(item)}
-
-    assert holders("POSTGRES_PASSWORD") == {"postgres", "airflow-init", "airflow-cli"} | COMPONENTS
-    assert holders("REDIS_PASSWORD") == {"redis", "airflow-scheduler", "airflow-worker", "airflow-cli", "flower"}
 
 
 def test_database_and_queue_are_networks_of_their_own_that_lead_nowhere(compose: Sequence[str]) -> None:
@@ -142,17 +151,20 @@ def test_database_and_queue_are_networks_of_their_own_that_lead_nowhere(compose:
     assert members == {
         "database": {"postgres", "airflow-init", "airflow-cli"} | COMPONENTS,
         "broker": {"redis", "airflow-scheduler", "airflow-worker", "airflow-cli", "flower"},
-        "web": {"airflow-apiserver", "airflow-triggerer", "airflow-worker", "airflow-cli"},
+        "storage": {"s3", "airflow-apiserver", "airflow-triggerer", "airflow-worker", "airflow-cli"},
+        "front": {"proxy", "airflow-apiserver", "airflow-worker", "airflow-cli"},
+        "web": {"proxy", "airflow-apiserver", "airflow-triggerer", "airflow-worker", "airflow-cli"},
         "flower": {"flower"},
     }
-    assert {name for name, one in document["networks"].items() if one.get("internal")} == {"database", "broker"}
+    inside = {"database", "broker", "storage", "front"}
+    assert {name for name, one in document["networks"].items() if one.get("internal")} == inside
 
 
-def test_every_password_has_its_network(compose: Sequence[str]) -> None:
-    for item in document_with(compose, REQUIRED)["services"].values():
-        text = json.dumps(item)
-        assert (REQUIRED["POSTGRES_PASSWORD"] in text) == ("database" in item["networks"])
-        assert (REQUIRED["REDIS_PASSWORD"] in text) == ("broker" in item["networks"])
+def test_every_password_has_its_network(services: dict[str, Any]) -> None:
+    for item in services.values():
+        handed = {one["source"] for one in item.get("secrets", [])}
+        assert bool(handed & {"database_url", "postgres_password"}) == ("database" in item["networks"])
+        assert bool(handed & {"broker_url", "redis_password"}) == ("broker" in item["networks"])
 
 
 def test_images_are_named_by_full_version_and_may_be_held_by_digest(compose: Sequence[str]) -> None:
@@ -180,7 +192,7 @@ def test_the_image_has_the_airflow_that_is_pinned() -> None:
 
 def test_whatever_is_installed_is_pinned_with_hashes_or_built_here_from_what_is() -> None:
     installs = re.findall(r"-m pip (?:install|wheel) ([^&\n]*)", DOCKERFILE)
-    assert len(installs) == 4
+    assert len(installs) == 5
     for words in installs:
         assert "--require-hashes -r " in words or {"--no-deps", "--no-index"} <= set(words.split()), words
         assert "--editable" not in words
@@ -192,28 +204,24 @@ def test_whatever_is_installed_is_pinned_with_hashes_or_built_here_from_what_is(
 
 def test_the_code_belongs_to_root_and_runs_as_another_user() -> None:
     build, final = DOCKERFILE.split("\nFROM ")[1:]
-    assert build.rstrip().endswith("RUN chmod -R u=rwX,go=rX /opt/windlass")
+    assert "RUN chmod -R u=rwX,go=rX /build/source \\\n" in build
     copies = re.findall(r"^COPY .*", final, re.MULTILINE)
     assert copies == ["COPY --from=build --chown=root:root /opt/windlass /opt/windlass"]
     assert "RUN " not in final
     assert re.findall(r"^USER .*", final, re.MULTILINE) == ["USER airflow"]
 
 
-def test_every_option_of_windlass_can_be_set_from_outside(compose: Sequence[str]) -> None:
-    sources = "\n".join(path.read_text() for path in (PROJECT / "plugins/windlass").rglob("*.py"))
-    options = set(re.findall(r'conf\.get\w*\(\s*"windlass",\s*"(\w+)"', sources))
-    assert options >= {"connections", "notifiers"}
-    given = {f"AIRFLOW__WINDLASS__{option.upper()}": f"{option}-of-the-test" for option in options}
-    given |= {"WINDLASS_WATCH_SHARDS": "3", "WINDLASS_SYNC_SCHEDULE": "*/5 * * * *"}
-    told, untold = services_with(compose, {**REQUIRED, **given}), services_with(compose, REQUIRED)
-    for name in COMPONENTS:
-        assert given.items() <= told[name]["environment"].items()
-        assert not any(untold[name]["environment"].get(one) for one in given)
+def test_settings_of_a_file_reach_every_component_of_airflow_and_no_other(
+    compose: Sequence[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "airflow.env"
+    file.write_text("AIRFLOW__WINDLASS__CONNECTIONS=listed\nWINDLASS_WATCH_SHARDS=3\n")
+    given = services_with(compose, {**REQUIRED, "WINDLASS_ENV_FILE": str(file)})
+    told = {name for name, item in given.items() if "WINDLASS_WATCH_SHARDS" in (item.get("environment") or {})}
+    assert told == {*COMPONENTS, "airflow-init", "airflow-cli"}
 
 
-def test_the_api_server_believes_the_proxy_that_is_named_that_it_is_asked_by_tls(compose: Sequence[str]) -> None:
-    def believed(variables: dict[str, str]) -> str:
-        return str(services_with(compose, variables)["airflow-apiserver"]["environment"]["FORWARDED_ALLOW_IPS"])
+def test_the_executor_loads_with_the_celery_that_is_pinned() -> None:
+    from airflow.providers.celery.executors import celery_executor_utils  # noqa: PLC0415 (it fails where it is broken)
 
-    assert believed(REQUIRED) == "127.0.0.1"
-    assert believed({**REQUIRED, "AIRFLOW_PROXY": "172.16.0.0/12"}) == "172.16.0.0/12"
+    assert celery_executor_utils.get_celery_configuration()

@@ -286,6 +286,28 @@ def test_all_master_keys_verify_and_the_first_signs(raw: MemoryStore) -> None:
         read(raw, spec_key("demo"))
 
 
+def test_a_reading_key_finds_a_new_store_empty_and_follows_who_writes_first(raw: MemoryStore) -> None:
+    reading = RecordKeys.parse(RecordKeys.of(MASTERS).reading_text().reveal())
+    reader = AuthenticatedStore(raw, lambda: reading)
+
+    assert reader.get(spec_key("demo")) is None
+    assert not list(reader.list(host_keys_prefix("demo")))
+    assert not objects_of(raw)
+
+    opened(raw, MASTERS).put(spec_key("demo"), b"spec")
+    found = reader.get(spec_key("demo"))
+    assert found is not None
+    assert found.data == b"spec"
+
+
+def test_a_reading_key_takes_a_store_of_before_for_no_new_one(raw: MemoryStore) -> None:
+    raw.put(spec_key("other"), b"unsigned")
+    reading = RecordKeys.parse(RecordKeys.of(MASTERS).reading_text().reveal())
+
+    with pytest.raises(RefusedError, match="windlass store sign"):
+        AuthenticatedStore(raw, lambda: reading).get(spec_key("demo"))
+
+
 def test_a_reading_key_reads_all_of_it_and_writes_none_of_it(raw: MemoryStore, store: AuthenticatedStore) -> None:
     store.put(spec_key("demo"), b"spec")
     store.put(status_key("demo"), b"{}")

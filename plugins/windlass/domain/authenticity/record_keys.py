@@ -106,6 +106,11 @@ class RecordKeys:
         """Return what writers are given that open no PKI."""
         return Secret(",".join(key.text(signs=True) for key in self.keys))
 
+    @property
+    def signs(self) -> bool:
+        """Tell whether objects are written by these keys; else they are only read."""
+        return self.keys[0].private is not None
+
     def sign(self, data: bytes) -> bytes:
         """Return the signature of the first key; RefusedError where there are only reading keys."""
         private = self.keys[0].private

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import BinaryIO
@@ -63,8 +63,12 @@ class AuthenticatedStore:
 
     @cached_property
     def ledgers(self) -> Ledgers:
-        """The ledgers of its clusters."""
-        return Ledgers(self._inner, self.keys, self.installation, self._now)
+        """The ledgers of its clusters; RefusedError if it is a store of before."""
+        with suppress(
+            NotReadyError
+        ):  # a new one, for whoever only reads: there is nothing that the id would be asked of
+            _ = self.installation
+        return Ledgers(self._inner, self.keys, lambda: self.installation, self._now)
 
     def known(self, cluster: str, *, is_fresh: bool = False) -> KnownStore:
         """Return what hosts of a cluster are compared with, as it was last read, or is now."""

@@ -8,13 +8,16 @@ from windlass.domain.authenticity import Authenticated, Place, RecordKeys, is_of
 from windlass.domain.authenticity.place import ACCEPTED, CLUSTERS, INSTALLATION, PUBLISHED
 from windlass.effects.store.conditions import check_conditions
 from windlass.effects.store.contract import Store
-from windlass.errors import IntegrityError, RefusedError
+from windlass.errors import IntegrityError, NotReadyError, RefusedError
 
 PLACE = Place("", "installation", INSTALLATION)
 
 
 def installation_of(store: Store, keys: RecordKeys, generation: int) -> str:
-    """Return the id of a store, made if the store is a new one; RefusedError if it was in use without one."""
+    """Return the id of a store, made if the store is a new one; RefusedError if it was in use without one.
+
+    NotReadyError if it is a new one, and these keys sign nothing: whoever is the first to write makes it.
+    """
     found = read_installation(store, keys)
     if found is None:
         if before := first_of_before(store):
@@ -23,6 +26,8 @@ def installation_of(store: Store, keys: RecordKeys, generation: int) -> str:
                 f"{INSTALLATION} was deleted: then put it back). Bring it over once with `windlass store sign`, which "
                 "lists what it accepts"
             )
+        if not keys.signs:
+            raise NotReadyError("the store is a new one: nothing was written to it yet")
         found = make_installation(store, keys, uuid.uuid4().hex, generation)
         try:
             check_conditions(store, INSTALLATION)

@@ -32,7 +32,8 @@ class Ledgers:
 
     store: Store
     keys: RecordKeys = field(repr=False)
-    installation: str
+    installation: Callable[[], str]
+    """Gives the id of the store, which a new one has not until something is written."""
     now: Callable[[], datetime]
     _pages: dict[str, _Page] = field(default_factory=dict)
 
@@ -93,7 +94,7 @@ class Ledgers:
             if before is not None:
                 raise IntegrityError(f"{place}: it is gone, and Windlass did not remove it; put its last version back")
             return None
-        found = open_envelope(stored.data, place, self.keys, self.installation)
+        found = open_envelope(stored.data, place, self.keys, self.installation())
         if before is not None and found.generation < before.generation:
             raise IntegrityError(f"{place}: an older one was put back; put its last version back")
         with read_from(str(place), "put an earlier version of this object back"):
@@ -104,7 +105,7 @@ class Ledgers:
     def _save(self, cluster: str, ledger: Ledger, before: _Page | None) -> bool:
         place = ledger_place(cluster)
         generation = next_generation(self.now(), before.generation if before else 0)
-        data = Authenticated.at(place, self.installation, generation, ledger.to_bytes()).to_bytes(place, self.keys)
+        data = Authenticated.at(place, self.installation(), generation, ledger.to_bytes()).to_bytes(place, self.keys)
         tag = self.store.create(place.key, data) if before is None else self.store.replace(place.key, data, before.tag)
         if tag is not None:
             self._pages[cluster] = _Page(ledger, generation, tag)

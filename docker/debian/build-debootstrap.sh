@@ -1,0 +1,1 @@
+../../lab/image/build-debootstrap.sh

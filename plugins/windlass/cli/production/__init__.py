@@ -1,0 +1,1 @@
+"""The files that docker-compose.yaml takes its settings and secrets from."""

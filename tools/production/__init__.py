@@ -1,0 +1,1 @@
+"""What `make production-up` does around docker-compose.yaml: settings, images, start."""
