@@ -12,7 +12,7 @@ import base64
 import json
 import logging
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 
 import pytest
 import structlog
@@ -24,6 +24,7 @@ from windlass.domain.lease import Owner
 from windlass.domain.people import people_access
 from windlass.domain.rollout.durations import StepDurations
 from windlass.domain.rollout.record import LeftHost
+from windlass.domain.rollout.rehearsal_record import Defect, RehearsalRecord
 from windlass.domain.run_notice import ToldFailures
 from windlass.domain.sealing import MasterKeys
 from windlass.domain.spec import load_cluster
@@ -35,6 +36,7 @@ from windlass.effects.store.host_keys import AcceptedHostKey
 from windlass.effects.store.keys import delete_lease_key
 from windlass.effects.store.leases import Leases
 from windlass.effects.store.people import PeopleRecords
+from windlass.effects.store.rehearsals import save_rehearsal
 from windlass.effects.store.summaries import SummaryObjects
 from windlass.operations.backup.status import should_notify
 from world import World
@@ -45,6 +47,22 @@ SPEC = f"""{SMALL.replace("v1.37.2", "v1.36.3")}\
   access: {{roles: {{Ops: [operate]}}, groups: {{operate: [windlass:edit]}}}}
 """
 PUBLIC_KEY = "192.0.2.12 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
+
+
+_REHEARSAL = RehearsalRecord(
+    cluster=NAME,
+    bundle="20261130T080000Z-r42",
+    running="v1.36.3",
+    target="v1.37.2",
+    host="cp-1",
+    by="anna",
+    started=datetime(2026, 11, 30, 8, tzinfo=UTC),
+    finished=datetime(2026, 11, 30, 8, 1, tzinfo=UTC),
+    milliseconds={"total": 60_000},
+    objects=212,
+    defects=(Defect(what="FlowSchema shop", owner="helm", why="flowcontrol/v1beta3 is no longer served"),),
+    untried=("webhook shop: it cannot be reached from there",),
+)
 
 
 def main() -> None:
@@ -66,6 +84,11 @@ def main() -> None:
 def _objects(patch: pytest.MonkeyPatch, keys: MasterKeys) -> Iterator[tuple[str, bytes]]:
     """Yield what the store holds amid an upgrade, after a backup, a drill, a repair and a recovery."""
     world = World(SPEC)
+    for path in sorted(
+        FOLDER.glob("installation.*.json")
+    ):  # so that new samples are of the store that the others are of
+        for key, data in json.loads(path.read_text()).items():
+            world.bucket.objects[key] = base64.b64decode(data)
     world.use_keys(keys)
     world.install(patch)
     world.run("create_cluster", spec=SPEC)
@@ -105,6 +128,7 @@ def _further(world: World, keys: MasterKeys) -> None:
     few = dict([*lock().artifacts.items()][:2])
     AcceptedLocks(store, keys).accept("http://192.0.2.1:8080", Lock("modules", few), "anna")
     save_followed(store, NAME, Followed("git", "demo.yaml", "abc", "sha256:0", 2, "behind"))
+    save_rehearsal(store, _REHEARSAL)
     should_notify(store, NAME, is_overdue=True, now=now)
     SummaryObjects(store).change([NAME], lambda *_: {"name": NAME, "hosts": 2})
     owner = Owner("delete_cluster", "run-9")

@@ -31,6 +31,7 @@ Planned = Literal[
     Operation.UPGRADE,
     Operation.ROTATE,
     Operation.RECOVER,
+    Operation.RESTORE_OBJECTS,
     Operation.REPLACE_MEMBER,
     Operation.REMEDIATE,
     Operation.DELETE,

@@ -89,7 +89,7 @@ def test_who_may_not_any_more_once_a_plan_is_approved_is_refused(store: MemorySt
 
 def test_every_run_about_one_cluster_is_asked_before_its_first_step_and_after_each_question() -> None:
     about = {name: dag for name, dag in dags().items() if "cluster" in dag.params and name != "run_command"}
-    assert len(about) == 11
+    assert len(about) == 13
     for dag in about.values():
         assert all(isinstance(task, ClusterOperator) for task in dag.roots), dag.dag_id
         questions = [task for task in dag.tasks if isinstance(task, ClusterApprovalOperator)]

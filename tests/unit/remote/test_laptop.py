@@ -70,8 +70,10 @@ GIVEN = {
     "heal": ["demo"],
     "health": ["demo"],
     "list": [],
+    "rehearse": ["demo", "v1.37.2"],
     "replace": ["demo", "cp-2"],
     "restore": ["demo", "newest"],
+    "restore-objects": ["demo", "--namespace", "shop", "--approve"],
     "show": ["demo"],
     "backup list": ["demo"],
     "backup now": ["demo"],
@@ -103,7 +105,9 @@ GIVES = {"diff": "plan"}
 OVERVIEW = overview(KnownCluster(load_cluster(SMALL, "spec"), {}, None, {}, Backups()), CATALOG, datetime.now(UTC))
 RESULTS: dict[str, Any] = {
     "verify": ["nodes are ready"],
+    "rehearse": {"defects": []},
     "replace": ["cp-2: replaced"],
+    "restore": {"done": []},
     "heal": {"done": []},
     "forget": ["spec.yaml"],
     "take": {"bundle": "b", "keys": 1, "bytes": 1, "source": "cp-1"},

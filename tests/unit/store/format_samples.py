@@ -21,6 +21,7 @@ from windlass.effects.store.accepted_locks import AcceptedLocks
 from windlass.effects.store.followed import read_followed, save_followed
 from windlass.effects.store.people import PeopleRecords
 from windlass.effects.store.recoveries import recoveries, save_recovery
+from windlass.effects.store.rehearsals import last_rehearsal, save_rehearsal
 
 NAME = "demo"
 FOLDER = Path(__file__).parent / "formats"
@@ -112,6 +113,13 @@ def _recovery(one: Reading) -> bytes:
     return one.anew(lambda store: save_recovery(store, NAME, record))
 
 
+def _rehearsal(one: Reading) -> bytes:
+    target = one.key.rpartition("/")[2].removesuffix(".json")
+    record = last_rehearsal(one.store, NAME, target)
+    assert record is not None
+    return one.anew(lambda store: save_rehearsal(store, record))
+
+
 def _accepted_key(one: Reading) -> bytes:
     ((host, accepted),) = HostKeys(one.store, NAME).accepted().items()
     return one.anew(lambda store: HostKeys(store, NAME).accept(host, accepted))
@@ -158,6 +166,7 @@ WRITTEN_AGAIN: dict[str, Callable[[Reading], bytes]] = {
     "bundles": _bundle,
     "drills": _drill,
     "recoveries": _recovery,
+    "rehearsals": _rehearsal,
     "accepted_host_keys": _accepted_key,
     "known_hosts": _known_host,
     "accepted": _accepted_lock,

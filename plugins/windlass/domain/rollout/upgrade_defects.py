@@ -12,8 +12,11 @@ from windlass.domain.rollout.rehearsal_record import Defect
 from windlass.domain.rollout.removed_apis import stored
 
 Object = Mapping[str, Any]
-PASSING = frozenset({"events"})
-"""Plurals of what tells of a moment: an API server writes these anew, and never reads them back to change them."""
+PASSING = frozenset({"events", "controllerrevisions"})
+"""Plurals of what is never read back to be changed: what tells of a moment, and what a workload was before.
+
+Of the latter an API server compares the very bytes, of which its own answer has others.
+"""
 _MANAGED_BY = "app.kubernetes.io/managed-by"
 _CHANGES = frozenset({404, 409})
 """How a write is answered whose object was changed or has ended since it was read, as the servers' own leases do."""

@@ -155,6 +155,8 @@ class DrillPlan:
             "tls-private-key-file": f"{PKI}/apiserver.key",
             "encryption-provider-config": ENCRYPTION_CONFIG,
             "authorization-mode": "RBAC",
+            # As that of the cluster has it; what is written back by way of trial is validated by it.
+            "allow-privileged": "true",
             "anonymous-auth": "false",
             # Webhooks of the cluster cannot be reached from here, and would refuse what the API server itself writes.
             "disable-admission-plugins": "MutatingAdmissionWebhook,ValidatingAdmissionWebhook",
