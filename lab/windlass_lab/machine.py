@@ -90,7 +90,8 @@ def serves_machine(arguments: Sequence[str]) -> bool:
         for word in words
         if word.partition("=")[0] in {"-H", "--host"}
     ]
-    return not listens or any(one in _USUAL_SOCKETS or one.startswith("fd://") for one in listens)
+    # One that has ended, and that nobody has asked for how, has no command line any more.
+    return bool(arguments) and (not listens or any(one in _USUAL_SOCKETS or one.startswith("fd://") for one in listens))
 
 
 _USUAL_SOCKETS = {"unix://", "unix:///var/run/docker.sock", "unix:///run/docker.sock"}

@@ -70,3 +70,7 @@ def test_an_engine_that_docker_finds_without_a_setting_serves_the_machine(argume
 @pytest.mark.parametrize("arguments", ["dockerd --host unix:///srv/other.sock --debug", "dockerd -H tcp://127.0.0.1:2"])
 def test_an_engine_with_a_socket_of_its_own_does_not_serve_the_machine(arguments: str) -> None:
     assert not serves_machine(arguments.split())
+
+
+def test_an_engine_that_has_ended_serves_nobody() -> None:
+    assert not serves_machine(())
