@@ -103,6 +103,19 @@ def test_rules_judge_api_servers_etcd_kubelets_and_nodes(render: Any) -> None:
     assert jobs == {"apiserver", "kubelet", "containers", "node", "dns"}
 
 
+def test_it_may_read_all_that_it_finds_its_targets_by(render: Any) -> None:
+    rendering = prometheus(render)
+    config = yaml.safe_load(rendering.object("ConfigMap", "prometheus")["data"]["prometheus.yaml"])
+    # What each role of its discovery watches: https://prometheus.io/docs/prometheus/latest/configuration/configuration/
+    watched = {"node": {"nodes"}, "pod": {"pods"}, "endpointslice": {"endpointslices", "services", "pods"}}
+    roles = {sd["role"] for job in config["scrape_configs"] for sd in job["kubernetes_sd_configs"]}
+    rules = rendering.object("ClusterRole", "windlass:prometheus")["rules"]
+    readable = {
+        name for rule in rules if {"get", "list", "watch"} <= set(rule["verbs"]) for name in rule.get("resources", ())
+    }
+    assert set().union(*(watched[role] for role in roles)) <= readable
+
+
 def test_etcds_quota_in_the_rules_is_that_of_the_spec(render: Any) -> None:
     rendering = render(**PROMETHEUS, etcd={"quotaBytes": 4294967296})
     assert "0.8 * 4294967296" in rendering.object("ConfigMap", "prometheus")["data"]["rules.yaml"]
