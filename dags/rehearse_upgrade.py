@@ -11,7 +11,7 @@ from airflow.sdk import DAG, Param
 from windlass.airflow.operators.cluster import RunOutcomeOperator
 from windlass.airflow.operators.drill import DrillClearOperator
 from windlass.airflow.operators.rehearse import UpgradeRehearseOperator
-from windlass.airflow.params import cluster_param, reason_param, whole_value
+from windlass.airflow.params import bundle_param, cluster_param, reason_param, whole_value
 from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
 
@@ -21,13 +21,6 @@ VERSION = Param(
     pattern=whole_value("v[0-9]+[.][0-9]+[.][0-9]+"),
     description_md="The Kubernetes release to go to, such as v1.37.2.",
 )
-BUNDLE = Param(
-    default="newest",
-    type=["null", "string"],
-    title="Bundle",
-    description_md="Its id, such as 20261123T074500Z-r1042; a time, such as 2026-11-23T07:45 (the newest bundle taken "
-    "by then is used); newest, which empty means too; or newest-proven.",
-)
 
 with DAG(
     dag_id=Operation.REHEARSE,
@@ -36,7 +29,7 @@ with DAG(
     schedule=None,
     tags=["windlass"],
     on_failure_callback=notify_failed_run,
-    params={"cluster": cluster_param(), "version": VERSION, "bundle": BUNDLE, "reason": reason_param()},
+    params={"cluster": cluster_param(), "version": VERSION, "bundle": bundle_param(), "reason": reason_param()},
     allowed_run_types=["scheduled", "manual"],
     max_active_runs=4,
 ):

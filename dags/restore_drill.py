@@ -5,22 +5,14 @@ The first new bundle of each day is tried (`backup.drill.schedule`), and any tha
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param, PartitionedAssetTimetable
+from airflow.sdk import DAG, PartitionedAssetTimetable
 
 from windlass.airflow.assets import DRILLS
 from windlass.airflow.operators.cluster import RunOutcomeOperator
 from windlass.airflow.operators.drill import DrillChooseOperator, DrillClearOperator, DrillRunOperator
-from windlass.airflow.params import reason_param, scheduled_cluster_param
+from windlass.airflow.params import bundle_param, reason_param, scheduled_cluster_param
 from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
-
-BUNDLE = Param(
-    default="newest",
-    type=["null", "string"],
-    title="Bundle",
-    description_md="Its id, such as 20261123T074500Z-r1042; a time, such as 2026-11-23T07:45 (the newest bundle taken "
-    "by then is used); newest, which empty means too; or newest-proven.",
-)
 
 with DAG(
     dag_id=Operation.DRILL,
@@ -29,7 +21,7 @@ with DAG(
     schedule=PartitionedAssetTimetable(assets=DRILLS),
     tags=["windlass"],
     on_failure_callback=notify_failed_run,
-    params={"cluster": scheduled_cluster_param(), "bundle": BUNDLE, "reason": reason_param()},
+    params={"cluster": scheduled_cluster_param(), "bundle": bundle_param(), "reason": reason_param()},
     allowed_run_types=["scheduled", "manual", "asset_triggered"],
     max_active_runs=4,
     catchup=False,

@@ -12,17 +12,10 @@ from windlass.airflow.operators.restore import (
     RestorePlanOperator,
     RestoreWriteOperator,
 )
-from windlass.airflow.params import auto_approve_param, common_params, switch_param
+from windlass.airflow.params import auto_approve_param, bundle_param, common_params, switch_param
 from windlass.airflow.run_alerts import notify_failed_run
 from windlass.operation_names import Operation
 
-BUNDLE = Param(
-    default="newest",
-    type=["null", "string"],
-    title="Bundle",
-    description_md="Its id, such as 20261123T074500Z-r1042; a time, such as 2026-11-23T07:45 (the newest bundle taken "
-    "by then is used); newest, which empty means too; or newest-proven.",
-)
 NAMESPACE = Param(
     default=None,
     type=["null", "string"],
@@ -58,7 +51,7 @@ with DAG(
     tags=["windlass"],
     on_failure_callback=notify_failed_run,
     params=common_params(
-        bundle=BUNDLE,
+        bundle=bundle_param(),
         namespace=NAMESPACE,
         kind=KIND,
         name=NAME,

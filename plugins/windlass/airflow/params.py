@@ -70,6 +70,17 @@ def switch_param(title: str, description: str, *, default: bool = False, **form:
     return Param(default=default, type=["null", "boolean"], title=title, description_md=description, **form)
 
 
+def bundle_param() -> Param:
+    """Return the param that names the bundle of what is only tried or read, and not put in the cluster's place."""
+    return Param(
+        default="newest",
+        type=["null", "string"],
+        title="Bundle",
+        description_md="Its id, such as 20261123T074500Z-r1042; a time, such as 2026-11-23T07:45 (the newest bundle "
+        "taken by then is used); newest, which empty means too; or newest-proven.",
+    )
+
+
 def plan_only_param() -> Param:
     """Return the param that ends a run after its plan."""
     return switch_param("Plan only", "Show what would be done, host by host, and change nothing.")

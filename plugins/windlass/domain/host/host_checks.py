@@ -37,14 +37,15 @@ class ServiceCheck:
         """Return the probe that asks it, on its own host, whether it is healthy."""
         check = self.check
         where = address if check.address == "host" else "127.0.0.1"
+        if check.protocol == "tcp":
+            return tcp_probe(check, where)
         path = check.request_line.split()[1] if check.request_line else ""
-        scheme = "telnet" if check.protocol == "tcp" else check.protocol
         client = check.client_certificate or ""
         directory = client.rpartition("/")[0] if client else PKI
         return CurlProbe(
-            f"{scheme}://{host_port(where, check.port)}{path}",
+            f"{check.protocol}://{host_port(where, check.port)}{path}",
             check.response_timeout,
-            "way" if check.protocol == "tcp" else "code",
+            "code",
             ca=f"{directory}/ca.crt" if client or check.protocol == "https" else "",
             server_name=API_SERVER_NAME if self.component == API_SERVER else "",
             client=client,
@@ -57,6 +58,11 @@ class ServiceCheck:
         """
         probe = self.probe(address)
         return f"connects {probe}" if self.check.protocol == "tcp" else str(probe)
+
+
+def tcp_probe(check: HealthCheck, where: str) -> CurlProbe:
+    """Return the probe of a service that has only to take a connection at this address."""
+    return CurlProbe(f"telnet://{host_port(where, check.port)}", check.response_timeout, "way")
 
 
 def connecting(services: Iterable[ServiceCheck]) -> str:

@@ -64,9 +64,8 @@ class AuthenticatedStore:
     @cached_property
     def ledgers(self) -> Ledgers:
         """The ledgers of its clusters; RefusedError if it is a store of before."""
-        with suppress(
-            NotReadyError
-        ):  # a new one, for whoever only reads: there is nothing that the id would be asked of
+        # A new one has no id yet for whoever only reads: there is nothing that it would be asked of.
+        with suppress(NotReadyError):
             _ = self.installation
         return Ledgers(self._inner, self.keys, lambda: self.installation, self._now)
 

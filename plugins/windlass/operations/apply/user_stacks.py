@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from windlass.domain.addresses import host_port
+from windlass.domain.host.host_checks import tcp_probe
 from windlass.domain.host.layout import stack_directory
 from windlass.domain.rendering import HealthCheck, host_stacks, read_health
 from windlass.domain.scripts.curl import CurlProbe
@@ -73,8 +74,7 @@ def probe_argv(check: HealthCheck, address: str) -> list[str]:
     """Return the command that asks as `check` says; it exits 0 if the service answers well."""
     where = "127.0.0.1" if check.address == "loopback" else address
     if check.protocol == "tcp":
-        probe = CurlProbe(f"telnet://{host_port(where, check.port)}", check.response_timeout, "way")
-        return ask_tcp_script(probe).argv_with_text
+        return ask_tcp_script(tcp_probe(check, where)).argv_with_text
     method, path = check.request_line.split()[:2]
     return [
         *CurlProbe(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -69,7 +69,7 @@ class IsolatedCluster:
             return []
         mark = secrets.token_hex(16)
         told = exchange_input(requests, self.plan.pki, mark).encode()
-        output = _exchanged(self.connection, exchange_script(), told)
+        output = _exchanged(self.connection, exchange_script(), [told])
         return read_answers(output.decode(errors="replace"), len(requests), mark)
 
     def open(self, vault: Vault) -> None:
@@ -94,7 +94,7 @@ class IsolatedCluster:
         self.connection.run(["mkdir", "-p", "-m", "0700", DRILLS, plan.directory], sudo=True)
         self.connection.put_tree(plan.directory, files)
         with self.watch.step("fetch"), vault.open_part(self.manifest, SNAPSHOT) as pieces:
-            _send(self.connection, plan.receive(), pieces)
+            _exchanged(self.connection, plan.receive(), pieces)
 
     def revision(self) -> int:
         """Return the revision that etcd's own tool finds in the snapshot, once it has checked its sum."""
@@ -175,21 +175,12 @@ def free_bytes(connection: Connection) -> int:
         raise NotReadyError(f"{connection.host}: df tells no free space: {lines}") from error
 
 
-def _send(connection: Connection, receive: Script, pieces: Iterator[bytes]) -> None:
-    with connection.open_script(receive) as channel:
-        for piece in pieces:
-            channel.sendall(piece)
-        channel.finish_input()
-        while channel.recv(4096):
-            pass
-        channel.wait(STEP)
-
-
-def _exchanged(connection: Connection, script: Script, told: bytes) -> bytes:
-    """Return what a script prints that is told something; it may print before all of that is sent."""
+def _exchanged(connection: Connection, script: Script, pieces: Iterable[bytes]) -> bytes:
+    """Return what a script prints that is told something in pieces; IntegrityError if it prints too much."""
     found = bytearray()
     with connection.open_script(script) as channel:
-        channel.sendall(told)
+        for piece in pieces:
+            channel.sendall(piece)
         channel.finish_input()
         while piece := channel.recv(_PIECE):
             found += piece
